@@ -1,0 +1,144 @@
+// What the catalog stores, as values. On disk most are CBOR maps (RFC 8949) with short text keys:
+// a reader ignores keys it does not know and gives absent ones their default here, so that fields
+// can be added without a migration.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <roaring/roaring.hh>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/names.h"
+#include "base/uid.h"
+#include "objects/tree.h"
+
+namespace artfs {
+
+// The tree under a view: of a version, once it has one.
+struct Base {
+    TreeId tree;
+    std::optional<VersionId> version;  // none: the empty tree before v0
+    auto operator<=>(const Base&) const = default;
+};
+
+struct ArtifactRecord {
+    ArtifactId id;
+    std::string project;
+    std::string name;
+    std::string type = "dataset";
+    bool type_fixed = false;  // by v0
+    Time created{};
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint32_t mode = 0755;
+    std::optional<std::uint32_t> head;  // the version `latest` names
+    std::uint32_t next_version = 0;
+};
+
+struct VersionRecord {
+    VersionId id;
+    ArtifactId artifact;
+    std::uint32_t number = 0;
+    TreeId tree;
+    Digest digest;  // art1
+    Time created{};
+    std::uint64_t size = 0;           // bytes of all files
+    std::uint32_t entries = 0;        // files, directories and symlinks
+    std::uint32_t changed = 0;        // files this version added, changed or removed
+    std::uint32_t carried_over = 0;   // files taken unchanged from the base
+    std::optional<std::uint32_t> parent;       // number of the base
+    std::optional<std::uint32_t> merged_with;
+    std::vector<std::string> diverged;
+    std::vector<std::string> tags;
+    std::optional<std::string> description;    // set after sealing; else the snapshot's
+    nlohmann::json metadata;                   // annotation made after sealing; null: none
+    bool deleted = false;
+};
+
+enum class RunState : std::uint8_t { running, finished, failed, killed, lost };
+const char* to_string(RunState state);
+
+struct RunRecord {
+    RunId id;
+    std::string project;
+    std::string name;
+    std::string job_type;
+    RunState state = RunState::running;
+    std::optional<int> exit_code;
+    std::optional<int> signal;
+    bool exit_known = true;
+    bool explicitly_started = false;             // art run
+    bool wrote = false;                          // logged, confirmed, drafted or wrote run data
+    std::vector<std::vector<std::string>> commands;
+    std::string cwd;
+    std::string executable;
+    std::optional<Digest> executable_digest;
+    std::uint32_t uid = 0;
+    std::string user;
+    std::string host;
+    Time started{};
+    std::optional<Time> ended;
+    std::map<std::string, std::string> environment;
+    std::string git_commit;
+    bool git_dirty = false;
+    std::optional<RunId> parent;
+    std::vector<std::string> tags;
+    std::vector<int> ok_exit{0};
+    nlohmann::json config = nlohmann::json::object();  // from flags; config.json is merged over it
+    std::uint32_t segments = 1;
+    std::map<ArtifactId, Base> pins;                   // what @RUN shows for ever
+    std::optional<TreeId> data;                        // run data, kept at the end
+    std::int32_t root_pid = 0;                         // while running, with boot_id
+    std::string boot_id;
+};
+
+// Which files of a version a segment of a run read.
+struct UseEdge {
+    RunId run;
+    std::uint32_t segment = 1;
+    VersionId version;
+    roaring::Roaring ranks;   // in the version's tree
+    bool metadata = false;    // .art/metadata.json was read
+};
+
+enum class LogKind : std::uint8_t { logged, confirmed };
+
+struct LogEdge {
+    RunId run;
+    std::uint32_t segment = 1;
+    VersionId version;
+    LogKind kind = LogKind::logged;
+};
+
+enum class DraftState : std::uint8_t { open, frozen, abandoned };
+
+// What a run has written to an artifact (or, with no artifact, its run data) and not yet sealed.
+// Its names are rows of their own (drafts/ knows their form); its bytes are in staging.
+struct DraftRecord {
+    DraftId id;
+    RunId run;
+    std::uint32_t segment = 1;
+    std::optional<ArtifactId> artifact;
+    Base base;
+    Time created{};
+    DraftState state = DraftState::open;
+    std::string why;            // of abandoned: one line
+    std::uint32_t next_node = 1;
+    std::uint64_t size = 0;     // bytes staged, when last recorded
+};
+
+// An entry of an artifact's history: what is no version and no run.
+struct HistoryEntry {
+    Time when{};
+    std::string who;
+    std::string what;  // "alias", "revert", "create", …
+    nlohmann::json detail;
+};
+
+}  // namespace artfs
