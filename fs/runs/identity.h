@@ -1,99 +1,141 @@
 // Who is calling: which run a thread that touches the mount belongs to.
 //
-// Rules 1 to 3, 8 and 9 of design.md, section 3. Everything here looks at processes; what a run then *is* (name,
-// pins, drafts) is kept elsewhere, and a run is only a number here.
+// Rules 1 to 3 of design.md, section 3. Everything here looks at processes; what a run then *is* (name,
+// pins, drafts) is kept elsewhere, and a run is only a number here. Rules 4 to 7 build on what
+// the walk notes beside the root: the launchers and the line.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/digest.h"
 #include "base/fd.h"
-#include "base/result.h"
 #include "base/uid.h"
+#include "runs/arguments.h"
+#include "runs/explicit_runs.h"
+#include "runs/pidfd.h"
+#include "runs/process.h"
+#include "runs/programs.h"
 
 namespace artfs {
 
-// What a program is, by the lists of the configuration. A program can be in one class only; the
-// order below is the order of precedence.
-enum class ProgramClass : std::uint8_t { ordinary, launcher, supervisor, observer, file_tool };
-
-// The lists of design.md, section 3, as configured. Matching is by the executable's file name, for an interpreter by
-// the script's or module's name; entries of two words ("uv run") match the program and its first argument.
-struct ProgramLists {
-    std::vector<std::string> launchers;
-    std::vector<std::string> supervisors;
-    std::vector<std::string> observers;
-    std::vector<std::string> file_tools;
-    static ProgramLists built_in();
+// Why the walk up the parents went no further.
+enum class Line : std::uint8_t {
+    terminal_launcher,    // a launcher that leads a session with a controlling terminal
+    supervisor,
+    supervised_launcher,  // a launcher that a supervisor started
+    namespace_edge,       // the parent is in another pid namespace, or none that we see
+    init,                 // pid 1, a subreaper
+    kernel_thread,
+    own,                  // the caller is itself a supervisor or pid 1: a run of its own
 };
 
-// What a process says of itself, read once when it is first identified.
-struct ProcessFacts {
-    pid_t pid = 0;
-    pid_t parent = 0;
-    pid_t session = 0;
-    bool has_terminal = false;
-    std::uint64_t start_ticks = 0;  // /proc/PID/stat field 22: with pid, unique in a boot
-    std::uint64_t pid_namespace = 0;  // inode of /proc/PID/ns/pid
-    std::string executable;         // path; empty for a kernel thread
-    std::vector<std::string> arguments;
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
-    bool kernel_thread = false;
-    bool subreaper = false;         // where it can be known
-};
-
-// Reads facts of live processes. An interface because the walk is tested on made-up trees too.
-class ProcessTable {
-public:
-    virtual ~ProcessTable() = default;
-    virtual std::optional<ProcessFacts> facts(pid_t pid) = 0;
-};
-ProcessTable& system_processes();
-
-// "train" for ./train, train.py, python -m pkg.train, Rscript train.R.
-std::string job_type_of(const ProcessFacts& facts);
-ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts);
-
-// Command-line flags as configuration: --epochs 5, --lr=0.1, -v, --flag. Values that look like
-// secrets are "***", in the arguments too.
-nlohmann::json config_of(const std::vector<std::string>& arguments);
-std::vector<std::string> redact(const std::vector<std::string>& arguments);
-bool looks_secret(std::string_view key);
-
-// The root of the inferred run that `pid` belongs to, and the class it got.
+// The inferred run that a process belongs to.
 struct Inferred {
     pid_t root = 0;
     ProgramClass root_class = ProgramClass::ordinary;
+    std::uint64_t root_start = 0;
+    Line line = Line::init;
+    pid_t line_process = 0;      // 0: not one that we see
+    pid_t line_launcher = 0;     // line_process if that is a launcher
+    pid_t topmost_launcher = 0;  // below the line; 0: none
+
+    ProcessKey key() const { return {root, root_start}; }
 };
-// Walks up the parents; `daemon_namespace` is the pid namespace the line is drawn at when the
-// caller is in the daemon's own.
+
+// Walks up the parents by rule 2. Nothing for pid 0, kernel threads and processes that are gone.
+// A launcher with only launchers up to the line is its own root, until rules 4 to 6 are there.
 std::optional<Inferred> infer_root(ProcessTable& table, const ProgramLists& lists, pid_t pid);
 
-// What is recorded about a run's root (rule 9). Slow (hashes the executable, asks git): for the
-// pool.
-struct RunFacts {
-    std::vector<std::string> command;  // redacted
+// The root of an inferred run, with what must be read while it lives. `executable` and `directory`
+// are O_PATH descriptors and keep their file systems busy: drop them when the facts are collected
+// (facts.h), never keep them.
+struct RootProcess {
+    ProcessFacts facts;
+    ProgramClass program_class = ProgramClass::ordinary;
+    Fd pidfd;       // empty: has exited, its run lingers
+    Fd executable;
+    Fd directory;
     std::string cwd;
-    std::string executable;
-    std::optional<Digest> executable_digest;
-    std::string user;
-    std::string host;
-    std::map<std::string, std::string> environment;  // allowed names only, redacted
-    std::string git_commit;
-    bool git_dirty = false;
-    nlohmann::json config;
+    std::vector<std::pair<std::string, std::string>> environment;  // all of it: never record as it is
+    bool same_mounts = true;  // in our own mount namespace: its paths mean the same to us
+};
+
+// A thread that touched the mount, as it was when it was identified.
+struct Caller {
+    pid_t tid = 0;
+    ProcessKey process;
+    pid_t parent = 0;
+    Credentials credentials;
+    ProgramClass program_class = ProgramClass::ordinary;
+    std::string program;               // program_name
+    FileIdentity executable;
+    std::optional<RunId> explicit_run;
+    Inferred inferred;                 // also noted for members of an explicit run
+    bool observer = false;             // would itself be the root, and its class is observer
+    StandardPipes pipes;
+
+    ThreadHandle thread;
+    Fd process_directory;              // /proc/PID, where the program may be compared again
+
+    ProcessKey root() const { return inferred.key(); }
+    // Exec makes another caller of it: compare with CallerCache::same_program at READLINK, OPEN
+    // and CREATE. A program keeps its run.
+    bool may_become_another() const {
+        return program_class == ProgramClass::launcher || program_class == ProgramClass::observer ||
+               program_class == ProgramClass::file_tool;
+    }
+};
+
+struct Identified {
+    Caller caller;
+    std::optional<RootProcess> root;  // none for members of an explicit run
+};
+
+// Finds out who a thread is. Slow (tens of microseconds a parent; for the pool), and never asks
+// the mount. Thread-safe.
+//
+// It remembers which run the programs it has seen belong to, for as long as they live: so new threads and
+// children of a process whose run's root has died stay in that run, and so does what a program
+// becomes by exec.
+class Identifier {
+public:
+    // `groups`: entries of `group_by_environment`, variables joined by '+'. Processes directly under
+    // a supervisor that agree in all of an entry's variables, and in the user, are one run.
+    explicit Identifier(ProgramLists lists, std::vector<std::string> groups = {},
+                        ProcessTable& table = system_processes());
+
+    // Nothing for tid 0, kernel threads and threads that are gone.
+    std::optional<Identified> identify(pid_t tid);
+
+    // After a change here that may concern callers already known, clear the cache of callers.
+    ExplicitRuns& explicit_runs() { return explicit_runs_; }
+    const ProgramLists& lists() const { return lists_; }
+
+private:
+    struct Membership {
+        Inferred inferred;
+        ProcessFacts root;
+    };
+
+    std::optional<RunId> explicit_run_of(const std::vector<ProcessFacts>& chain) const;
+    Membership membership_of(const std::vector<ProcessFacts>& chain, Inferred inferred);
+
+    const ProgramLists lists_;
+    const std::vector<std::vector<std::string>> groups_;
+    ProcessTable& table_;
+    ExplicitRuns explicit_runs_;
+
+    std::mutex mutex_;  // guards what follows; nothing else is locked under it
+    std::unordered_map<ProcessKey, std::shared_ptr<const Membership>> known_;
+    std::map<std::string, std::shared_ptr<const Membership>> by_group_;
 };
 
 }  // namespace artfs
