@@ -18,7 +18,16 @@
 #include "base/uid.h"
 #include "objects/tree.h"
 
+// CRoaring put its C++ class into a namespace only in later versions; this names it in both.
+namespace roaring {}
+namespace artfs::detail {
+using namespace roaring;  // NOLINT(google-build-using-namespace)
+using RoaringSet = Roaring;
+}  // namespace artfs::detail
+
 namespace artfs {
+
+using RankSet = detail::RoaringSet;
 
 // The tree under a view: of a version, once it has one.
 struct Base {
@@ -103,7 +112,7 @@ struct UseEdge {
     RunId run;
     std::uint32_t segment = 1;
     VersionId version;
-    roaring::Roaring ranks;   // in the version's tree
+    RankSet ranks;            // in the version's tree
     bool metadata = false;    // .art/metadata.json was read
 };
 

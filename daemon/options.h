@@ -1,0 +1,26 @@
+// What artd was asked to do.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+
+namespace artfs {
+
+struct DaemonOptions {
+    std::filesystem::path store;
+    std::filesystem::path mountpoint;
+    std::string project = "default";
+    bool foreground = false;
+    bool allow_other = false;
+    bool read_only = false;
+    bool passthrough = true;
+    int ready_fd = -1;  // gets "ok" or "error EXIT MESSAGE" when the mount answers, or cannot
+};
+
+// Parses the command line; an Error of code EINVAL is wrong usage. `help` is the text to print
+// instead, if --help was given.
+Result<DaemonOptions> parse_options(int argc, char** argv, std::string& help);
+
+}  // namespace artfs

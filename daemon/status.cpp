@@ -1,0 +1,100 @@
+#include <unistd.h>
+
+#include "control.h"
+#include "runs/pidfd.h"
+
+namespace artfs {
+
+namespace {
+
+constexpr const char* program_version = "0.1.0";
+
+std::uint64_t staged_bytes(const View& view) {
+    std::uint64_t bytes = 0;
+    for (const auto& [number, node] : view.overlay.nodes())
+        if (node.staging != 0) bytes += node.size;
+    return bytes;
+}
+
+nlohmann::json base_number(const Mount& mount, const ArtifactId& artifact, const Base& base) {
+    const auto* state = mount.loader.artifact(artifact);
+    if (state != nullptr && state->versions && base.version)
+        for (const auto& [number, version] : *state->versions)
+            if (version.id == *base.version) return "v" + std::to_string(number);
+    return nullptr;
+}
+
+std::int64_t age_in_seconds(Time since) {
+    return std::chrono::duration_cast<std::chrono::seconds>(now() - since).count();
+}
+
+nlohmann::json draft_row(const Mount& mount, const std::string& run, const ArtifactId& artifact,
+                         const Base& base, std::uint64_t size, Time since, const char* state) {
+    const auto* known = mount.loader.artifact(artifact);
+    return {{"run", run},
+            {"artifact", known == nullptr ? "" : known->record.name},
+            {"base", base_number(mount, artifact, base)},
+            {"size", size},
+            {"age_seconds", age_in_seconds(since)},
+            {"state", state},
+            {"waits_for", nullptr}};
+}
+
+}  // namespace
+
+nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time started) {
+    const auto& session = mount.session;
+    nlohmann::json status;
+    const auto& why = mount.options.passthrough_why;
+    status["mounts"] = {{{"path", mount.options.mountpoint.string()},
+                         {"project", mount.options.project},
+                         {"passthrough", why.empty()},
+                         {"passthrough_why",
+                          why.empty() ? "sealed files are read straight from the store" : why}}};
+    status["daemon"] = {{"pid", getpid()},
+                        {"version", program_version},
+                        {"started", rfc3339(started)},
+                        {"restarts", 0}};
+    status["runs"] = nlohmann::json::array();
+    for (const auto& [id, run] : session.runs()) {
+        if (!run.recorded) continue;
+        status["runs"].push_back(
+            {{"name", run.record.name},
+             {"state", run.exited ? "lingering" : "running"},
+             {"command", run.record.commands.empty() ? nlohmann::json::array()
+                                                     : nlohmann::json(run.record.commands.front())},
+             {"processes", run.exited ? 0 : 1}});
+    }
+    status["drafts"] = nlohmann::json::array();
+    std::set<DraftId> shown;
+    for (const auto& [serial, view] : session.views()) {
+        if (!view.draft || !view.artifact) continue;
+        shown.insert(*view.draft);
+        const char* state = !view.abandoned.empty() ? "abandoned" : view.sealing ? "sealing" : "open";
+        status["drafts"].push_back(draft_row(mount, view.name, *view.artifact,
+                                             session.view_base(view.base_serial)->base,
+                                             staged_bytes(view), view.draft_since, state));
+    }
+    auto warnings = nlohmann::json::array();
+    for (const auto& kept : mount.loader.kept_drafts()) {
+        if (!kept.record.artifact) continue;
+        if (!shown.contains(kept.record.id))
+            status["drafts"].push_back(draft_row(mount, kept.run_name, *kept.record.artifact,
+                                                 kept.record.base, kept.record.size,
+                                                 kept.record.created, "abandoned"));
+        const auto* artifact = mount.loader.artifact(*kept.record.artifact);
+        warnings.push_back("run " + kept.run_name + " left a draft of " +
+                           (artifact == nullptr ? "?" : artifact->record.name) + " (" +
+                           kept.record.why + "): art commit " + kept.run_name +
+                           " keeps it, art discard " + kept.run_name + " drops it");
+    }
+    for (const auto& [id, run] : session.runs())
+        if (runs.lingering(id))
+            warnings.push_back("run " + run.record.name +
+                               " has ended, but a process of it still has a file open for writing");
+    status["stale"] = nlohmann::json::array();
+    status["warnings"] = warnings;
+    return status;
+}
+
+}  // namespace artfs

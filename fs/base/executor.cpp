@@ -1,0 +1,69 @@
+#include "base/executor.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+namespace artfs {
+
+Executor::Executor(unsigned threads) : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
+    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Executor::~Executor() {
+    {
+        std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    wake_.notify_all();
+    for (auto& thread : threads_) thread.join();
+}
+
+void Executor::pool(Task task) {
+    {
+        std::lock_guard lock(mutex_);
+        tasks_.push_back(std::move(task));
+    }
+    wake_.notify_one();
+}
+
+void Executor::post(Task task) {
+    {
+        std::lock_guard lock(mutex_);
+        posted_.push_back(std::move(task));
+    }
+    std::uint64_t one = 1;
+    // It can only fail when the counter is full, and then the reader is awake.
+    [[maybe_unused]] auto written = write(event_.get(), &one, sizeof one);
+}
+
+void Executor::run_posted() {
+    std::uint64_t count = 0;
+    [[maybe_unused]] auto got = read(event_.get(), &count, sizeof count);
+    std::deque<Task> ready;
+    {
+        std::lock_guard lock(mutex_);
+        ready.swap(posted_);
+    }
+    for (auto& task : ready) task();
+}
+
+void Executor::work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        wake_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
+        if (tasks_.empty()) return;
+        Task task = std::move(tasks_.front());
+        tasks_.pop_front();
+        lock.unlock();
+        task();
+        task = nullptr;  // what it holds is freed outside the lock
+        lock.lock();
+    }
+}
+
+}  // namespace artfs

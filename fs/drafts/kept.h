@@ -1,0 +1,32 @@
+// Drafts that outlived their run: a run that failed, or a mount that went away. They are kept as
+// rows in the catalog and bytes in staging until somebody seals or drops them.
+//
+// Everything here blocks, and needs the right to write (the daemon, or who holds the store's lock).
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "drafts/seal.h"
+
+namespace artfs {
+
+// What a store needs at start after any kill or reboot: runs that were running are lost, their
+// drafts kept and their run data recorded, and staging files that no draft names are removed.
+// Gives the first staging number that is free.
+Result<std::uint64_t> recover(const SealContext& context);
+
+// Seals the run's kept drafts. None: an empty list.
+Result<std::vector<SealedDraft>> seal_kept(const SealContext& context, const RunId& run);
+
+// Drops them, bytes too; the names of their artifacts.
+Result<std::vector<std::string>> drop_kept(const SealContext& context, const RunId& run);
+
+// The same for a store that no daemon serves, as `art` reports them:
+// [{"artifact":…,"version":…,"new":…}], and a list of artifacts.
+Result<nlohmann::json> commit_kept(Store& store, const RunId& run);
+Result<nlohmann::json> discard_kept(Store& store, const RunId& run);
+nlohmann::json sealed_as_json(const ReadTxn& txn, const std::vector<SealedDraft>& sealed);
+
+}  // namespace artfs

@@ -1,0 +1,175 @@
+// Filesystem: making and removing artifacts, and moving aliases. These are durable at once, and
+// entries of the artifact's history rather than runs.
+#include <pwd.h>
+
+#include <regex>
+
+#include "namespace/filesystem.h"
+
+namespace artfs {
+
+namespace {
+
+constexpr unsigned step_recorded = 8;
+
+std::string user_name(std::uint32_t uid) {
+    passwd entry{};
+    passwd* found = nullptr;
+    char buffer[4096];
+    if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr)
+        return found->pw_name;
+    return std::to_string(uid);
+}
+
+// `ln -sf` makes a link of such a name and renames it: no alias anybody meant.
+bool is_temporary(const std::string& name) {
+    static const std::regex coreutils("Cu[A-Za-z0-9]{6}");
+    return std::regex_match(name, coreutils);
+}
+
+HistoryEntry alias_entry(const Request& request, const std::string& alias,
+                         std::optional<std::uint32_t> version) {
+    nlohmann::json detail{{"alias", alias}};
+    detail["version"] = version ? nlohmann::json("v" + std::to_string(*version)) : nullptr;
+    return {now(), user_name(request.uid), "alias", detail};
+}
+
+}  // namespace
+
+void Filesystem::write_catalog(Request& request, CatalogThread::Change change,
+                               std::function<void()> after) {
+    if (request.did(step_recorded)) return;
+    throw Suspend{[this, &request, change = std::move(change),
+                   after = std::move(after)](Suspend::Resume resume) {
+        mount_.write(change, [&request, after, resume](const Result<>& written) {
+            request.steps_done |= 1U << step_recorded;
+            if (written) after();
+            resume(written ? 0 : written.error().code);
+        });
+    }};
+}
+
+Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string& name) {
+    const auto* known = mount_.loader.artifact(name);
+    if (known != nullptr && request.did(step_recorded))
+        return synthetic_entry(request, {.place = Place::artifact, .artifact = known->record.id});
+    if (known != nullptr || name == art_dir_name) return fail(EEXIST, "the artifact exists");
+    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
+    if (!ArtifactName::parse(name))
+        return fail(EINVAL, "an artifact's name is made of letters, digits, '_', '.' and '-'");
+    ArtifactRecord record;
+    record.id = ArtifactId::make();
+    record.project = mount_.options.project;
+    record.name = name;
+    record.created = now();
+    record.uid = request.uid;
+    record.gid = request.gid;
+    record.mode = 0777 & ~request.umask;
+    if (auto type = mount_.config.policy(name, "").type) record.type = *type;
+    HistoryEntry made{record.created, user_name(request.uid), "create", {{"type", record.type}}};
+    write_catalog(
+        request,
+        [record, made](WriteTxn& txn) {
+            txn.put(record);
+            txn.add_history(record.id, made);
+        },
+        [this, record] { mount_.loader.put(record); });
+    return fail(EIO, "the artifact could not be made");  // its name was taken meanwhile
+}
+
+Result<> Filesystem::remove_artifact(Request& request, const std::string& name) {
+    const auto* artifact = mount_.loader.artifact(name);
+    if (artifact == nullptr) {
+        if (request.did(step_recorded)) return {};
+        if (name == art_dir_name) return fail(EPERM, "the name is the mount's own");
+        return fail(ENOENT, "no such artifact");
+    }
+    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
+    const auto& id = artifact->record.id;
+    if (artifact->record.next_version > 0) return fail(ENOTEMPTY, "the artifact has versions");
+    for (const auto& [serial, view] : mount_.session.views())
+        if (view.artifact == id && view.draft) return fail(EBUSY, "a run has a draft of it");
+    for (const auto& kept : mount_.loader.kept_drafts())
+        if (kept.record.artifact == id) return fail(EBUSY, "a draft of it is kept");
+    write_catalog(
+        request, [record = artifact->record](WriteTxn& txn) { txn.erase_artifact(record); },
+        [this, id] { mount_.loader.erase_artifact(id); });
+    return {};
+}
+
+Result<EntryReply> Filesystem::set_alias(Request& request, const ArtifactState& artifact,
+                                         const std::string& name, const std::string& target) {
+    const auto id = artifact.record.id;
+    auto reply = [&] { return synthetic_entry(request, Synthetic{Place::alias, id, {}, {}, 0, name}); };
+    if (request.did(step_recorded)) return reply();
+    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
+    if (!AliasName::parse(name)) return fail(EPERM, "not a name for an alias");
+    if (artifact.aliases.contains(name)) return fail(EEXIST, "the alias exists");
+    std::optional<std::uint32_t> number;
+    if (auto alias = artifact.aliases.find(target); alias != artifact.aliases.end())
+        number = alias->second;
+    else if (auto version = VersionNumber::parse(target))
+        number = version->value;
+    else if (AliasName::parse(target))
+        return fail(ENOENT, "no such alias");
+    else
+        return fail(EINVAL, "an alias leads to a version of its artifact");
+    if (mount_.loader.version(id, *number) == nullptr) return fail(ENOENT, "no such version");
+    bool remember = !is_temporary(name);
+    auto entry = alias_entry(request, name, number);
+    write_catalog(
+        request,
+        [id, name, number, remember, entry](WriteTxn& txn) {
+            txn.put_alias(id, name, *number);
+            if (remember) txn.add_history(id, entry);
+        },
+        [this, id, name, number] { mount_.loader.put_alias(id, name, *number); });
+    return reply();
+}
+
+Result<> Filesystem::erase_alias(Request& request, const ArtifactState& artifact,
+                                 const std::string& name) {
+    if (request.did(step_recorded)) return {};
+    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
+    if (!artifact.aliases.contains(name)) return fail(EPERM, "only aliases can be removed here");
+    const auto id = artifact.record.id;
+    auto entry = alias_entry(request, name, std::nullopt);
+    bool remember = !is_temporary(name);
+    write_catalog(
+        request,
+        [id, name, remember, entry](WriteTxn& txn) {
+            txn.erase_alias(id, name);
+            if (remember) txn.add_history(id, entry);
+        },
+        [this, id, name] { mount_.loader.erase_alias(id, name); });
+    return {};
+}
+
+Result<> Filesystem::rename_alias(Request& request, const ArtifactState& artifact,
+                                  const std::string& from, const std::string& to) {
+    if (request.did(step_recorded)) return {};
+    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
+    auto alias = artifact.aliases.find(from);
+    if (alias == artifact.aliases.end()) return fail(EPERM, "only aliases can be renamed here");
+    if (!AliasName::parse(to)) return fail(EPERM, "not a name for an alias");
+    const auto id = artifact.record.id;
+    std::uint32_t number = alias->second;
+    auto set = alias_entry(request, to, number);
+    auto gone = alias_entry(request, from, std::nullopt);
+    bool remember_from = !is_temporary(from);
+    write_catalog(
+        request,
+        [id, from, to, number, set, gone, remember_from](WriteTxn& txn) {
+            txn.put_alias(id, to, number);
+            txn.erase_alias(id, from);
+            txn.add_history(id, set);
+            if (remember_from) txn.add_history(id, gone);
+        },
+        [this, id, from, to, number] {
+            mount_.loader.put_alias(id, to, number);
+            mount_.loader.erase_alias(id, from);
+        });
+    return {};
+}
+
+}  // namespace artfs

@@ -1,0 +1,165 @@
+#include "namespace/data_files.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace artfs {
+
+namespace {
+
+constexpr std::size_t stock = 32;
+constexpr std::size_t recently_opened = 64;
+
+Result<Fd> make_staging(const Store& store, std::uint64_t number) {
+    return open_file(store.staging_path(number), O_RDWR | O_CREAT | O_EXCL, 0600);
+}
+
+Result<> copy_bytes(int from, int to, std::uint64_t bytes) {
+    off_t in = 0;
+    off_t out = 0;
+    while (static_cast<std::uint64_t>(out) < bytes) {
+        auto copied = copy_file_range(from, &in, to, &out, bytes - static_cast<std::uint64_t>(out), 0);
+        if (copied < 0) return fail_errno("copying a file into a draft");
+        if (copied == 0) return fail(EIO, "a stored file is shorter than recorded");
+    }
+    return {};
+}
+
+}  // namespace
+
+DataFiles::DataFiles(Store& store, Executor& executor, std::uint64_t next_number)
+    : store_(store), executor_(executor), next_number_(next_number) {
+    restock();
+}
+
+void DataFiles::restock() {
+    while (ready_.size() + coming_ < stock) {
+        ++coming_;
+        std::uint64_t number = next_number_++;
+        executor_.offload([this, number] { return make_staging(store_, number); },
+                          [this, number](Result<Fd> made) {
+                              --coming_;
+                              if (!made) return;
+                              auto file = std::make_shared<DataFile>(DataFile{std::move(*made)});
+                              ready_.push_back({number, std::move(file)});
+                          });
+    }
+}
+
+std::uint64_t DataFiles::take_staging() {
+    if (ready_.empty()) {
+        throw Suspend{[this](Suspend::Resume resume) {
+            std::uint64_t number = next_number_++;
+            executor_.offload([this, number] { return make_staging(store_, number); },
+                              [this, number, resume](Result<Fd> made) {
+                                  if (!made) return resume(made.error().code);
+                                  ready_.push_back({number, std::make_shared<DataFile>(DataFile{
+                                                                std::move(*made)})});
+                                  resume(0);
+                              });
+        }};
+    }
+    Ready taken = std::move(ready_.front());
+    ready_.pop_front();
+    staging_[taken.number] = taken.file;
+    recent_.push_back(taken.file);
+    if (recent_.size() > recently_opened) recent_.pop_front();
+    if (ready_.size() < stock / 2) restock();
+    return taken.number;
+}
+
+std::shared_ptr<DataFile> DataFiles::open_staging(std::uint64_t number) const {
+    auto found = staging_.find(number);
+    return found == staging_.end() ? nullptr : found->second.lock();
+}
+
+std::shared_ptr<DataFile> DataFiles::staging(std::uint64_t number) {
+    if (auto open = open_staging(number)) return open;
+    throw Suspend{[this, number](Suspend::Resume resume) {
+        executor_.offload(
+            [this, number] { return open_file(store_.staging_path(number), O_RDWR); },
+            [this, number, resume](Result<Fd> opened) {
+                if (!opened) return resume(opened.error().code);
+                // Two requests may have opened it; one file serves both.
+                if (!open_staging(number)) {
+                    auto file = std::make_shared<DataFile>(DataFile{std::move(*opened)});
+                    staging_[number] = file;
+                    recent_.push_back(std::move(file));
+                    if (recent_.size() > recently_opened) recent_.pop_front();
+                }
+                resume(0);
+            });
+    }};
+}
+
+std::shared_ptr<DataFile> DataFiles::object(const Digest& digest) {
+    if (auto found = objects_.find(digest); found != objects_.end()) {
+        if (auto open = found->second.lock()) return open;
+    }
+    throw Suspend{[this, digest](Suspend::Resume resume) {
+        executor_.offload([this, digest] { return store_.objects().open(digest); },
+                          [this, digest, resume](Result<ObjectBytes> opened) {
+                              if (!opened) return resume(EIO);
+                              std::erase_if(objects_,
+                                            [](const auto& old) { return old.second.expired(); });
+                              auto file =
+                                  std::make_shared<DataFile>(DataFile{std::move(opened->fd)});
+                              objects_[digest] = file;
+                              recent_.push_back(std::move(file));
+                              if (recent_.size() > recently_opened) recent_.pop_front();
+                              resume(0);
+                          });
+    }};
+}
+
+void DataFiles::copy_up(const OverlayNode& node, std::uint64_t size,
+                        std::function<void(Result<std::uint64_t>)> done) {
+    std::uint64_t number = next_number_++;
+    auto copy = [this, node, size, number]() -> Result<Fd> {
+        auto to = make_staging(store_, number);
+        if (!to || size == 0) return to;
+        if (node.inline_text) {
+            auto written = write_all(to->get(), std::string_view(node.target).substr(0, size));
+            if (!written) return tl::unexpected(written.error());
+            return to;
+        }
+        Fd from;
+        if (node.staging != 0) {
+            auto opened = open_file(store_.staging_path(node.staging), O_RDONLY);
+            if (!opened) return tl::unexpected(opened.error());
+            from = std::move(*opened);
+        } else {
+            auto opened = store_.objects().open(node.digest);
+            if (!opened) return tl::unexpected(opened.error());
+            from = std::move(opened->fd);
+        }
+        if (size >= node.size && ioctl(to->get(), FICLONE, from.get()) == 0) return to;
+        auto copied = copy_bytes(from.get(), to->get(), size);
+        if (!copied) {
+            unlink(store_.staging_path(number).c_str());
+            return tl::unexpected(copied.error());
+        }
+        return to;
+    };
+    executor_.offload(copy, [this, number, done](Result<Fd> made) {
+        if (!made) return done(tl::unexpected(made.error()));
+        auto file = std::make_shared<DataFile>(DataFile{std::move(*made)});
+        staging_[number] = file;
+        recent_.push_back(std::move(file));
+        if (recent_.size() > recently_opened) recent_.pop_front();
+        done(number);
+    });
+}
+
+void DataFiles::remove(std::vector<std::uint64_t> numbers) {
+    for (auto number : numbers) staging_.erase(number);
+    executor_.pool([this, numbers = std::move(numbers)] {
+        for (auto number : numbers) unlink(store_.staging_path(number).c_str());
+    });
+}
+
+}  // namespace artfs

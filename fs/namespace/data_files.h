@@ -1,0 +1,58 @@
+// Open files of the store, shared by the handles that read and write them.
+//
+// Owned by the dispatch thread; the files themselves are used by the pool too.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+
+#include "base/executor.h"
+#include "catalog/store.h"
+#include "drafts/overlay.h"
+#include "namespace/request.h"
+
+namespace artfs {
+
+class DataFiles {
+public:
+    // `next_number`: greater than every staging number in use.
+    DataFiles(Store& store, Executor& executor, std::uint64_t next_number);
+
+    // A fresh, empty staging file. Throws Suspend while none is ready: making files may wait for
+    // the disk, so some are kept in stock.
+    std::uint64_t take_staging();
+    // The staging file, open for reading and writing, while anybody holds it; else null.
+    std::shared_ptr<DataFile> open_staging(std::uint64_t number) const;
+    // The same, opened if need be. Throws Suspend.
+    std::shared_ptr<DataFile> staging(std::uint64_t number);
+    std::shared_ptr<DataFile> object(const Digest& digest);
+
+    // Makes a new staging file with the first `size` bytes of what `node` holds, on the pool, then calls
+    // `done` with its number, or with an errno.
+    void copy_up(const OverlayNode& node, std::uint64_t size,
+                 std::function<void(Result<std::uint64_t>)> done);
+
+    // Removes names from staging, on the pool. Open files stay.
+    void remove(std::vector<std::uint64_t> numbers);
+
+private:
+    void restock();
+
+    Store& store_;
+    Executor& executor_;
+    std::uint64_t next_number_;
+    struct Ready {
+        std::uint64_t number;
+        std::shared_ptr<DataFile> file;
+    };
+    std::deque<Ready> ready_;
+    std::size_t coming_ = 0;
+    std::unordered_map<std::uint64_t, std::weak_ptr<DataFile>> staging_;
+    std::unordered_map<Digest, std::weak_ptr<DataFile>> objects_;
+    // Opened by a suspended request: held until the request has taken it, or others pushed it out.
+    std::deque<std::shared_ptr<DataFile>> recent_;
+};
+
+}  // namespace artfs

@@ -1,0 +1,183 @@
+// The mount, operation by operation: what each means for artifacts, versions and views.
+//
+// Runs on the dispatch thread and never waits. A handler answers from memory, or throws Suspend
+// before it has changed anything and is run again later with the same Request. Failures that a
+// caller can cause are errors with the errno to answer. Nothing here knows libfuse.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "namespace/documents.h"
+#include "namespace/mount.h"
+#include "namespace/request.h"
+#include "namespace/run_keeper.h"
+
+namespace artfs {
+
+class Filesystem {
+public:
+    Filesystem(Mount& mount, RunKeeper& runs) : mount_(mount), runs_(runs) {}
+
+    Result<EntryReply> lookup(Request& request, NodeId parent, const std::string& name);
+    Result<Attr> getattr(Request& request, NodeId node);
+    Result<Attr> setattr(Request& request, NodeId node, const SetAttr& wanted);
+    Result<std::string> readlink(Request& request, NodeId node);
+
+    Result<EntryReply> mkdir(Request& request, NodeId parent, const std::string& name,
+                             std::uint32_t mode);
+    Result<EntryReply> symlink(Request& request, NodeId parent, const std::string& name,
+                               const std::string& target);
+    Result<EntryReply> link(Request& request, NodeId node, NodeId parent, const std::string& name);
+    Result<> unlink(Request& request, NodeId parent, const std::string& name);
+    Result<> rmdir(Request& request, NodeId parent, const std::string& name);
+    // `flags` of renameat2(2).
+    Result<> rename(Request& request, NodeId from, const std::string& from_name, NodeId to,
+                    const std::string& to_name, unsigned flags);
+
+    // `flags` of open(2).
+    Result<OpenReply> open(Request& request, NodeId node, int flags);
+    Result<std::pair<EntryReply, OpenReply>> create(Request& request, NodeId parent,
+                                                    const std::string& name, std::uint32_t mode,
+                                                    int flags);
+    std::filesystem::path object_path(const Digest& object) const {
+        return mount_.store.objects().path(object);
+    }
+    // Passthrough was asked for and could not be had: the handle's data comes through us.
+    void passthrough_refused(std::uint64_t fh);
+    Result<ReadSource> read_source(Request& request, std::uint64_t fh);
+    Result<std::shared_ptr<DataFile>> write_target(Request& request, std::uint64_t fh);
+    Result<> fsync(Request& request, std::uint64_t fh, NodeId node);
+    Result<> fallocate(Request& request, std::uint64_t fh, int mode, std::uint64_t offset,
+                       std::uint64_t length);
+    void release(std::uint64_t fh);
+
+    Result<> opendir(Request& request, NodeId node);
+    // Calls `visit` for the entries after `cookie` until it returns false.
+    using Visit = std::function<bool(const DirectoryEntry&)>;
+    Result<> readdir(Request& request, NodeId node, std::uint64_t cookie, const Visit& visit);
+
+    Result<std::string> getxattr(Request& request, NodeId node, const std::string& name);
+    Result<std::vector<std::string>> listxattr(Request& request, NodeId node);
+    // `flags` of setxattr(2).
+    Result<> setxattr(Request& request, NodeId node, const std::string& name,
+                      const std::string& value, int flags);
+    Result<> removexattr(Request& request, NodeId node, const std::string& name);
+
+private:
+    // ---- what a nodeid stands for
+    struct OfVersion {
+        const VersionTree* tree = nullptr;
+        std::uint32_t rank = 0;
+        Entry entry;  // of rank 0: the root, without a name
+    };
+    struct OfBase {  // a clean file or symlink of a view
+        const View* view = nullptr;
+        const ViewBase* base = nullptr;
+        Located located;
+        std::uint32_t rank = 0;
+    };
+    struct OfView {
+        const View* view = nullptr;
+        const OverlayNode* node = nullptr;
+    };
+    using Resolved = std::variant<const Synthetic*, OfVersion, OfBase, OfView>;
+    Result<Resolved> resolve(NodeId node);
+    Result<OfView> resolve_directory(NodeId node);  // of a view; else the errno of writing there
+
+    NodeId id_of(const Request& request, const Synthetic& what);
+    static NodeId id_of(const View& view, const OverlayNode& node);
+    const VersionTree& version_tree(const Request& request, const VersionRecord& version);
+
+    Attr attr_of(const Synthetic& what, NodeId node);
+    Attr attr_of(const Entry& entry, NodeId node);
+    Attr attr_of(const View& view, const OverlayNode& node);
+    Attr attr_of(const Resolved& resolved, NodeId node);
+    EntryReply entry(const Attr& attr) const;
+    EntryReply synthetic_entry(const Request& request, const Synthetic& what);
+
+    // ---- lookup and listing, by kind of directory
+    Result<EntryReply> lookup_synthetic(Request& request, const Synthetic& dir,
+                                        const std::string& name);
+    Result<EntryReply> lookup_root(Request& request, const std::string& name);
+    Result<EntryReply> lookup_artifact(Request& request, const ArtifactState& artifact,
+                                       const std::string& name);
+    Result<EntryReply> lookup_art(Request& request, const std::string& name);
+    Result<EntryReply> lookup_run(Request& request, const std::string& name);
+    Result<EntryReply> lookup_version(Request& request, const OfVersion& dir,
+                                      const std::string& name);
+    Result<EntryReply> lookup_view(Request& request, const OfView& dir, const std::string& name);
+    Result<EntryReply> lookup_run_links(const Request& request, const Synthetic& dir,
+                                        const std::string& name);
+    const OverlayNode& enter_directory(const Request& request, const View& view,
+                                       NodeNumber parent, const Ranked& found);
+    struct Listed {
+        std::string name;
+        Synthetic what;
+    };
+    std::vector<Listed> list_synthetic(const Synthetic& dir);
+    std::vector<Listed> list_artifact(const ArtifactState& artifact);
+    std::map<std::string, std::string> run_links(const RunId& run, const std::string& kind);
+    std::string run_name_of(const RunId& run) const;
+
+    // ---- changing
+    // The caller may write in the view, its run is recorded and the draft exists.
+    Result<> begin_write(Request& request, const View& view);
+    Result<> refuse_name(const OfView& dir, const std::string& name) const;
+    OverlayNode new_node(const Request& request, const View& view, const OverlayNode& parent,
+                         Kind kind, std::uint32_t mode) const;
+    Result<EntryReply> add_node(Request& request, const OfView& dir, const std::string& name,
+                                const OverlayNode& node);
+    // A clean file of the base as a node of the draft, under its nodeid; not applied yet.
+    OverlayNode materialise(const OfBase& file, ChangedDraft& change) const;
+    OverlayName name_for(const View& view, NodeNumber directory, const std::string& name,
+                         NodeNumber number);
+    void drop_name(const View& view, NodeNumber directory, const std::string& name,
+                   const Overlay::Found& found, ChangedDraft& change,
+                   std::vector<std::uint64_t>& unused);
+    void touch_directory(const View& view, NodeNumber directory, ChangedDraft& change) const;
+    void apply(const Request& request, ChangedDraft change);
+    struct Moving {
+        OverlayNode node;
+        bool directory = false;
+    };
+    Result<Moving> source_of_rename(const View& view, NodeNumber directory, const std::string& name,
+                                    ChangedDraft& change);
+
+    Result<EntryReply> make_artifact(Request& request, const std::string& name);
+    Result<> remove_artifact(Request& request, const std::string& name);
+    Result<EntryReply> set_alias(Request& request, const ArtifactState& artifact,
+                                 const std::string& name, const std::string& target);
+    Result<> erase_alias(Request& request, const ArtifactState& artifact, const std::string& name);
+    Result<> rename_alias(Request& request, const ArtifactState& artifact, const std::string& from,
+                          const std::string& to);
+    // Makes `change` durable and runs `after`, once a request; else throws Suspend.
+    void write_catalog(Request& request, CatalogThread::Change change,
+                       std::function<void()> after);
+
+    // The node behind `node` with a staging file of its own, of the first `keep` bytes. ESTALE
+    // where the name had to be given another nodeid.
+    Result<OfView> writable(Request& request, NodeId node, std::uint64_t keep);
+    Result<> adopt_copy(const Request& request, NodeId node, std::uint64_t staging,
+                        std::uint64_t keep);
+
+    Result<OpenReply> open_resolved(Request& request, NodeId node, const Resolved& resolved,
+                                    bool write);
+    Result<OpenReply> open_text(Request& request, NodeId node, const Synthetic& what);
+    OpenReply opened(const Request& request, const Handle& handle,
+                     std::optional<Digest> passthrough = std::nullopt);
+    void note_use(Request& request, const RunId& run, const Resolved& resolved);
+    std::optional<Digest> object_of(const Resolved& resolved) const;
+
+    Mount& mount_;
+    RunKeeper& runs_;
+    std::unordered_map<std::uint64_t, std::shared_ptr<const std::string>> texts_;  // by handle
+    std::unordered_map<std::uint64_t, std::shared_ptr<DataFile>> held_;            // by handle
+};
+
+}  // namespace artfs

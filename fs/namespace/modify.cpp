@@ -1,0 +1,379 @@
+// Filesystem: making, removing, linking and renaming in the draft of a view.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include "namespace/filesystem.h"
+
+namespace artfs {
+
+Result<> Filesystem::begin_write(Request& request, const View& view) {
+    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
+    auto who = runs_.who(request, true);
+    if (!view.writable || !who.run || *who.run != view.run)
+        return fail(EROFS, "another run's view");
+    runs_.ensure_draft(request, view);
+    return {};
+}
+
+// `.art` and what the mount itself shows beside it cannot be made, moved or removed.
+Result<> Filesystem::refuse_name(const OfView& dir, const std::string& name) const {
+    const auto number = dir.node->number;
+    bool ours = false;
+    if (number == root_number)
+        ours = dir.view->kind == ViewKind::run
+                   ? name == art_dir_name
+                   : name == "run.json" || name == "uses" || name == "logs" || name == "view";
+    else if (number == art_dir_number)
+        ours = name == "base";
+    if (ours) return fail(EPERM, "the name is the mount's own");
+    if (number == art_dir_number && name == type_name &&
+        mount_.loader.artifact(*dir.view->artifact)->record.type_fixed)
+        return fail(EPERM, "the type of an artifact is fixed by its first version");
+    if (name.size() > 255) return fail(ENAMETOOLONG, "a name has at most 255 bytes");
+    return {};
+}
+
+OverlayNode Filesystem::new_node(const Request& request, const View& view,
+                                 const OverlayNode& parent, Kind kind, std::uint32_t mode) const {
+    OverlayNode node;
+    node.number = view.overlay.next_number();
+    node.kind = kind;
+    // Set-uid and set-gid bits never get into a store.
+    node.attributes.mode = mode & 01777;
+    node.attributes.uid = request.uid;
+    node.attributes.gid = request.gid;
+    node.attributes.mtime = node.ctime = now();
+    node.parent = parent.number;
+    node.changed = true;
+    return node;
+}
+
+OverlayName Filesystem::name_for(const View& view, NodeNumber directory, const std::string& name,
+                                 NodeNumber number) {
+    if (view.overlay.in_base(mount_.loader.nodes(), directory, name)) return {number, 0};
+    return {number, view.overlay.next_serial()};
+}
+
+void Filesystem::touch_directory(const View& view, NodeNumber directory,
+                                 ChangedDraft& change) const {
+    for (auto& node : change.change.nodes) {
+        if (node.number != directory) continue;
+        node.attributes.mtime = node.ctime = now();
+        return;
+    }
+    OverlayNode node = *view.overlay.node(directory);
+    node.attributes.mtime = node.ctime = now();
+    node.kept = true;
+    change.change.nodes.push_back(std::move(node));
+}
+
+void Filesystem::apply(const Request& request, ChangedDraft change) {
+    mount_.session.apply(request.unique, std::move(change));
+}
+
+Result<EntryReply> Filesystem::add_node(Request& request, const OfView& dir,
+                                        const std::string& name, const OverlayNode& node) {
+    const View& view = *dir.view;
+    ChangedDraft change{view.serial, {}, {}, {}};
+    change.change.nodes.push_back(node);
+    change.change.names.push_back(
+        {dir.node->number, name, name_for(view, dir.node->number, name, node.number)});
+    touch_directory(view, dir.node->number, change);
+    apply(request, std::move(change));
+    return entry(attr_of(view, *view.overlay.node(node.number)));
+}
+
+Result<EntryReply> Filesystem::mkdir(Request& request, NodeId parent, const std::string& name,
+                                     std::uint32_t mode) {
+    if (parent.value == root_nodeid) return make_artifact(request, name);
+    auto dir = resolve_directory(parent);
+    if (!dir) return tl::unexpected(dir.error());
+    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
+    auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
+    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
+    if (auto begun = begin_write(request, *dir->view); !begun)
+        return tl::unexpected(begun.error());
+    return add_node(request, *dir, name,
+                    new_node(request, *dir->view, *dir->node, Kind::directory, mode));
+}
+
+Result<EntryReply> Filesystem::symlink(Request& request, NodeId parent, const std::string& name,
+                                       const std::string& target) {
+    if (const auto* what = mount_.session.synthetic(parent);
+        what != nullptr && what->place == Place::artifact) {
+        const auto* artifact = mount_.loader.artifact(what->artifact);
+        if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
+        return set_alias(request, *artifact, name, target);
+    }
+    auto dir = resolve_directory(parent);
+    if (!dir) return tl::unexpected(dir.error());
+    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
+    auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
+    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
+    if (auto begun = begin_write(request, *dir->view); !begun)
+        return tl::unexpected(begun.error());
+    auto node = new_node(request, *dir->view, *dir->node, Kind::symlink, 0777);
+    node.target = target;
+    return add_node(request, *dir, name, node);
+}
+
+OverlayNode Filesystem::materialise(const OfBase& file, ChangedDraft& change) const {
+    const auto& clean = file.located.entry;
+    NodeId id = NodeId::make(NodeKind::view_base, file.base->serial, file.rank);
+    OverlayNode node;
+    node.number = file.view->overlay.next_number();
+    node.kind = clean.kind;
+    node.attributes = clean.attributes;
+    node.ctime = clean.attributes.mtime;
+    node.digest = clean.digest;
+    node.size = clean.size;
+    node.target = clean.target;
+    node.nodeid = id.value;
+    if (file.base->base.version) node.origin = Origin{*file.base->base.version, file.rank, false};
+    node.changed = true;
+    change.switched.push_back({id, node.number});
+    return node;
+}
+
+Result<EntryReply> Filesystem::link(Request& request, NodeId node, NodeId parent,
+                                    const std::string& name) {
+    auto dir = resolve_directory(parent);
+    if (!dir) return tl::unexpected(dir.error());
+    auto resolved = resolve(node);
+    if (!resolved) return tl::unexpected(resolved.error());
+    const auto* base = std::get_if<OfBase>(&*resolved);
+    const auto* own = std::get_if<OfView>(&*resolved);
+    const View* view = base != nullptr ? base->view : own != nullptr ? own->view : nullptr;
+    if (view != dir->view) return fail(EXDEV, "links do not leave a view");
+    if (own != nullptr && own->node->kind == Kind::directory)
+        return fail(EPERM, "a directory has one name");
+    if (base != nullptr && base->base->serial != view->base_serial)
+        return fail(ESTALE, "the base has changed: look again");
+    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
+    auto found = view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
+    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
+    OverlayName new_name = name_for(*view, dir->node->number, name, 0);
+    if (auto begun = begin_write(request, *view); !begun) return tl::unexpected(begun.error());
+
+    ChangedDraft change{view->serial, {}, {}, {}};
+    OverlayNode linked;
+    if (base != nullptr) {
+        linked = materialise(*base, change);
+        const auto* home = view->overlay.directory_of_rank(base->located.parent_rank);
+        if (home == nullptr) return fail(ESTALE, "the file's directory is not known");
+        change.change.names.push_back({home->number, base->located.entry.name,
+                                       OverlayName{linked.number, 0}});
+    } else {
+        linked = *own->node;
+    }
+    linked.links += 1;
+    linked.ctime = now();
+    linked.changed = true;
+    new_name.node = linked.number;
+    NodeNumber number = linked.number;
+    change.change.nodes.push_back(std::move(linked));
+    change.change.names.push_back({dir->node->number, name, new_name});
+    touch_directory(*view, dir->node->number, change);
+    apply(request, std::move(change));
+    return entry(attr_of(*view, *view->overlay.node(number)));
+}
+
+void Filesystem::drop_name(const View& view, NodeNumber directory, const std::string& name,
+                           const Overlay::Found& found, ChangedDraft& change,
+                           std::vector<std::uint64_t>& unused) {
+    std::optional<OverlayName> left;
+    if (view.overlay.in_base(mount_.loader.nodes(), directory, name)) left = OverlayName{};
+    change.change.names.push_back({directory, name, left});
+    if (const auto* ranked = std::get_if<Ranked>(&found)) {
+        change.unlinked.push_back(
+            NodeId::make(NodeKind::view_base, view.base_serial, ranked->rank));
+        return;
+    }
+    OverlayNode node = *std::get<const OverlayNode*>(found);
+    auto counts = mount_.session.open_counts(id_of(view, node));
+    bool open = counts.cached + counts.passthrough > 0;
+    node.links = node.kind == Kind::directory ? 0 : node.links - 1;
+    node.ctime = now();
+    // Directories and open files stay until the kernel has let go of them.
+    if (node.links == 0 && !open && node.kind != Kind::directory && node.nodeid == 0) {
+        if (node.staging != 0 && !node.frozen) unused.push_back(node.staging);
+        change.change.erased.push_back(node.number);
+        return;
+    }
+    change.change.nodes.push_back(std::move(node));
+}
+
+Result<> Filesystem::unlink(Request& request, NodeId parent, const std::string& name) {
+    if (const auto* what = mount_.session.synthetic(parent);
+        what != nullptr && what->place == Place::artifact) {
+        const auto* artifact = mount_.loader.artifact(what->artifact);
+        if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
+        return erase_alias(request, *artifact, name);
+    }
+    auto dir = resolve_directory(parent);
+    if (!dir) return tl::unexpected(dir.error());
+    if (auto refused = refuse_name(*dir, name); !refused) return refused;
+    const View& view = *dir->view;
+    auto found = view.overlay.find(mount_.loader.nodes(), dir->node->number, name);
+    if (std::holds_alternative<std::monostate>(found)) return fail(ENOENT, "no such name");
+    if (const auto* node = std::get_if<const OverlayNode*>(&found);
+        node != nullptr && (*node)->kind == Kind::directory)
+        return fail(EISDIR, "a directory");
+    ChangedDraft change{view.serial, {}, {}, {}};
+    std::vector<std::uint64_t> unused;
+    drop_name(view, dir->node->number, name, found, change, unused);
+    if (auto begun = begin_write(request, view); !begun) return begun;
+    touch_directory(view, dir->node->number, change);
+    apply(request, std::move(change));
+    if (!unused.empty()) mount_.files.remove(std::move(unused));
+    return {};
+}
+
+Result<> Filesystem::rmdir(Request& request, NodeId parent, const std::string& name) {
+    if (parent.value == root_nodeid) return remove_artifact(request, name);
+    auto dir = resolve_directory(parent);
+    if (!dir) return tl::unexpected(dir.error());
+    if (auto refused = refuse_name(*dir, name); !refused) return refused;
+    const View& view = *dir->view;
+    auto found = view.overlay.find(mount_.loader.nodes(), dir->node->number, name);
+    if (std::holds_alternative<std::monostate>(found)) return fail(ENOENT, "no such name");
+    const auto* ranked = std::get_if<Ranked>(&found);
+    if (ranked != nullptr) {
+        if (ranked->entry.kind != Kind::directory) return fail(ENOTDIR, "not a directory");
+        found = &enter_directory(request, view, dir->node->number, *ranked);
+    }
+    const auto* node = std::get<const OverlayNode*>(found);
+    if (node->kind != Kind::directory) return fail(ENOTDIR, "not a directory");
+    if (!view.overlay.is_empty(mount_.loader.nodes(), node->number))
+        return fail(ENOTEMPTY, "the directory is not empty");
+    ChangedDraft change{view.serial, {}, {}, {}};
+    std::vector<std::uint64_t> unused;
+    drop_name(view, dir->node->number, name, found, change, unused);
+    if (auto begun = begin_write(request, view); !begun) return begun;
+    touch_directory(view, dir->node->number, change);
+    apply(request, std::move(change));
+    return {};
+}
+
+Result<Filesystem::Moving> Filesystem::source_of_rename(const View& view, NodeNumber directory,
+                                                        const std::string& name,
+                                                        ChangedDraft& change) {
+    auto found = view.overlay.find(mount_.loader.nodes(), directory, name);
+    if (std::holds_alternative<std::monostate>(found)) return fail(ENOENT, "no such name");
+    if (const auto* node = std::get_if<const OverlayNode*>(&found))
+        return Moving{**node, (*node)->kind == Kind::directory};
+    const auto& ranked = std::get<Ranked>(found);
+    if (ranked.entry.kind == Kind::directory) {
+        Request none;
+        return Moving{enter_directory(none, view, directory, ranked), true};
+    }
+    OfBase clean{&view, mount_.session.view_base(view.base_serial),
+                 {name, ranked.entry, view.overlay.node(directory)->base_rank}, ranked.rank};
+    return Moving{materialise(clean, change), false};
+}
+
+Result<> Filesystem::rename(Request& request, NodeId from, const std::string& from_name, NodeId to,
+                            const std::string& to_name, unsigned flags) {
+    const auto* what = mount_.session.synthetic(from);
+    if (what != nullptr && what->place == Place::artifact && from == to) {
+        const auto* artifact = mount_.loader.artifact(what->artifact);
+        if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
+        return rename_alias(request, *artifact, from_name, to_name);
+    }
+    auto old_dir = resolve_directory(from);
+    if (!old_dir) return tl::unexpected(old_dir.error());
+    auto new_dir = resolve_directory(to);
+    if (!new_dir) return tl::unexpected(new_dir.error());
+    if (old_dir->view != new_dir->view) return fail(EXDEV, "a rename does not leave its view");
+    if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0)
+        return fail(EINVAL, "unknown rename flags");
+    if (auto refused = refuse_name(*old_dir, from_name); !refused) return refused;
+    if (auto refused = refuse_name(*new_dir, to_name); !refused) return refused;
+    const View& view = *old_dir->view;
+    const NodeNumber old_number = old_dir->node->number;
+    const NodeNumber new_number = new_dir->node->number;
+
+    // Everything that may be missing in memory is asked for before anything changes.
+    auto target = view.overlay.find(mount_.loader.nodes(), new_number, to_name);
+    bool old_in_base = view.overlay.in_base(mount_.loader.nodes(), old_number, from_name);
+    bool exists = !std::holds_alternative<std::monostate>(target);
+    if (exists && (flags & RENAME_NOREPLACE) != 0) return fail(EEXIST, "the name exists");
+    if (auto begun = begin_write(request, view); !begun) return begun;
+
+    ChangedDraft change{view.serial, {}, {}, {}};
+    auto moving = source_of_rename(view, old_number, from_name, change);
+    if (!moving) return tl::unexpected(moving.error());
+
+    if ((flags & RENAME_EXCHANGE) != 0) {
+        if (!exists) return fail(ENOENT, "no such name");
+        auto other = source_of_rename(view, new_number, to_name, change);
+        if (!other) return tl::unexpected(other.error());
+        if (other->node.number == moving->node.number) {
+            if (!change.switched.empty()) other->node.number += 1;
+            if (change.switched.size() == 2) change.switched.back().number += 1;
+        }
+        for (auto* side : {&*moving, &*other}) {
+            side->node.changed = true;
+            side->node.ctime = now();
+        }
+        moving->node.parent = new_number;
+        other->node.parent = old_number;
+        auto with_node = [&](NodeNumber directory, const std::string& name, NodeNumber number) {
+            OverlayName value = name_for(view, directory, name, number);
+            change.change.names.push_back({directory, name, value});
+        };
+        with_node(new_number, to_name, moving->node.number);
+        with_node(old_number, from_name, other->node.number);
+        auto& names = change.change.names;
+        if (names[0].value->serial != 0 && names[0].value->serial == names[1].value->serial)
+            names[1].value->serial += 1;
+        change.change.nodes.push_back(moving->node);
+        change.change.nodes.push_back(other->node);
+        touch_directory(view, old_number, change);
+        touch_directory(view, new_number, change);
+        apply(request, std::move(change));
+        return {};
+    }
+
+    std::vector<std::uint64_t> unused;
+    if (exists) {
+        const auto* there = std::get_if<const OverlayNode*>(&target);
+        if (there != nullptr && (*there)->number == moving->node.number) return {};
+        bool over_directory = there != nullptr && (*there)->kind == Kind::directory;
+        if (const auto* ranked = std::get_if<Ranked>(&target);
+            ranked != nullptr && ranked->entry.kind == Kind::directory) {
+            target = &enter_directory(request, view, new_number, *ranked);
+            over_directory = true;
+            // The directory took the number that a materialised source had in mind.
+            if (!change.switched.empty()) {
+                moving->node.number = view.overlay.next_number();
+                change.switched.back().number = moving->node.number;
+            }
+        }
+        if (over_directory && !moving->directory) return fail(EISDIR, "a directory is there");
+        if (!over_directory && moving->directory) return fail(ENOTDIR, "a file is there");
+        if (over_directory &&
+            !view.overlay.is_empty(mount_.loader.nodes(),
+                                   std::get<const OverlayNode*>(target)->number))
+            return fail(ENOTEMPTY, "the directory there is not empty");
+        drop_name(view, new_number, to_name, target, change, unused);
+        change.change.names.pop_back();  // the name is given anew below
+    }
+    moving->node.parent = new_number;
+    moving->node.changed = true;
+    moving->node.ctime = now();
+    OverlayName new_name = name_for(view, new_number, to_name, moving->node.number);
+    std::optional<OverlayName> left;
+    if (old_in_base) left = OverlayName{};
+    change.change.names.push_back({old_number, from_name, left});
+    change.change.names.push_back({new_number, to_name, new_name});
+    change.change.nodes.push_back(moving->node);
+    touch_directory(view, old_number, change);
+    touch_directory(view, new_number, change);
+    apply(request, std::move(change));
+    if (!unused.empty()) mount_.files.remove(std::move(unused));
+    return {};
+}
+
+}  // namespace artfs

@@ -1,0 +1,60 @@
+// One mounted project: what the parts of the namespace share.
+//
+// Everything here belongs to the dispatch thread.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/executor.h"
+#include "catalog/store.h"
+#include "namespace/data_files.h"
+#include "namespace/loader.h"
+#include "namespace/session.h"
+#include "runs/config.h"
+
+namespace artfs {
+
+// What the namespace asks of the kernel's side. Calls return at once; they may be made from the
+// dispatch thread only.
+class KernelPort {
+public:
+    virtual ~KernelPort() = default;
+    // The kernel shall forget the name (and look again), or what it keeps of the inode.
+    virtual void invalidate_entry(NodeId parent, const std::string& name) = 0;
+    virtual void invalidate_inode(NodeId node) = 0;
+    // `task` runs once, on the dispatch thread, no sooner than `milliseconds` from now.
+    virtual void after(unsigned milliseconds, std::function<void()> task) = 0;
+};
+
+struct MountOptions {
+    std::string project = "default";
+    std::filesystem::path mountpoint;
+    std::string source;  // what mount tables show: the store's directory
+    bool read_only = false;
+    bool allow_other = false;
+    bool passthrough = true;      // false: the user wants none
+    std::string passthrough_why;  // why not; "" while it is on
+};
+
+struct Mount {
+    Store& store;
+    CatalogThread& catalog;
+    Executor& executor;
+    Config config;
+    MountOptions options;
+    KernelPort& kernel;
+    Session session;
+    Loader loader;
+    DataFiles files;
+
+    // Makes `change` durable, then runs `done` on the dispatch thread.
+    void write(CatalogThread::Change change, std::function<void(Result<>)> done) {
+        catalog.submit(std::move(change), [this, done = std::move(done)](Result<> outcome) {
+            executor.post([done, outcome] { done(outcome); });
+        });
+    }
+};
+
+}  // namespace artfs

@@ -1,0 +1,456 @@
+// Filesystem: opening and creating files, copy-up, handles.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "namespace/filesystem.h"
+
+namespace artfs {
+
+namespace {
+constexpr unsigned step_copied = 2;
+constexpr unsigned step_truncated = 3;
+constexpr unsigned step_text = 4;
+constexpr unsigned step_data_synced = 5;
+constexpr unsigned step_names_synced = 6;
+constexpr unsigned step_allocated = 7;
+
+constexpr std::uint64_t everything = UINT64_MAX;
+
+bool reads(int flags) { return (flags & O_ACCMODE) != O_WRONLY; }
+bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+}  // namespace
+
+std::optional<Digest> Filesystem::object_of(const Resolved& resolved) const {
+    if (const auto* of = std::get_if<OfVersion>(&resolved)) return of->entry.digest;
+    if (const auto* of = std::get_if<OfBase>(&resolved)) return of->located.entry.digest;
+    if (const auto* of = std::get_if<OfView>(&resolved))
+        if (of->node->staging == 0 && !of->node->inline_text) return of->node->digest;
+    return std::nullopt;
+}
+
+void Filesystem::note_use(Request& request, const RunId& run, const Resolved& resolved) {
+    auto note = [&](const VersionId& version, std::optional<std::uint32_t> rank) {
+        runs_.record(run, false);
+        mount_.session.apply(request.unique, Used{run, version, rank});
+    };
+    if (const auto* of = std::get_if<OfVersion>(&resolved))
+        return note(of->tree->version, of->rank);
+    if (const auto* of = std::get_if<OfView>(&resolved)) {
+        const auto& origin = of->node->origin;
+        if (!origin) return;
+        if (origin->metadata) return note(origin->version, std::nullopt);
+        return note(origin->version, origin->rank);
+    }
+    const auto* of = std::get_if<OfBase>(&resolved);
+    if (of == nullptr) return;
+    // After a seal in mid-run, what the run did not write is still of the version it was pinned to.
+    const auto* first = mount_.session.view_base(of->view->first_serial);
+    if (!first->base.version) return;
+    if (of->base->serial == first->serial) return note(*first->base.version, of->rank);
+    auto there = find_path(mount_.loader.nodes(), first->snapshot.root, of->located.path);
+    if (there && there->entry.digest == of->located.entry.digest)
+        note(*first->base.version, there->rank);
+}
+
+Result<> Filesystem::adopt_copy(const Request& request, NodeId node, std::uint64_t staging,
+                                std::uint64_t keep) {
+    auto resolved = resolve(node);
+    if (!resolved) return tl::unexpected(resolved.error());
+    // The kernel allows one backing file an inode: while the old one is in use, the copy goes
+    // under a new nodeid, and the caller's open is walked again to it.
+    bool rebind = mount_.session.open_counts(node).passthrough > 0;
+    OverlayNode copy;
+    const View* view = nullptr;
+    std::vector<std::pair<NodeNumber, std::string>> names;
+    ChangedDraft change;
+    if (const auto* of = std::get_if<OfBase>(&*resolved)) {
+        view = of->view;
+        copy = materialise(*of, change);
+        const auto* home = view->overlay.directory_of_rank(of->located.parent_rank);
+        if (home != nullptr && !of->base->unlinked.contains(of->rank))
+            names.emplace_back(home->number, of->located.entry.name);
+        else
+            copy.links = 0;
+    } else {
+        const auto& own = std::get<OfView>(*resolved);
+        view = own.view;
+        copy = *own.node;
+        if (rebind) {
+            names = view->overlay.names_of(copy.number);
+            copy.number = view->overlay.next_number();
+        }
+    }
+    if (rebind) {
+        copy.nodeid = 0;
+        change.switched.clear();
+    }
+    change.view = view->serial;
+    copy.staging = staging;
+    copy.frozen = copy.inline_text = false;
+    copy.target.clear();
+    copy.digest = {};
+    copy.size = std::min(copy.size, keep);
+    if (keep == 0) copy.origin.reset();
+    copy.changed = true;
+    copy.attributes.mtime = copy.ctime = now();
+    for (const auto& [directory, name] : names)
+        change.change.names.push_back(
+            {directory, name, name_for(*view, directory, name, copy.number)});
+    change.change.nodes.push_back(std::move(copy));
+    apply(request, std::move(change));
+    if (rebind) return fail(ESTALE, "copied to a new node: look again");
+    return {};
+}
+
+Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node,
+                                                std::uint64_t keep) {
+    auto resolved = resolve(node);
+    if (!resolved) return tl::unexpected(resolved.error());
+    const auto* base = std::get_if<OfBase>(&*resolved);
+    const auto* own = std::get_if<OfView>(&*resolved);
+    if (base == nullptr && own == nullptr) return fail(EROFS, "versions never change");
+    const View& view = base != nullptr ? *base->view : *own->view;
+    if (base != nullptr && base->base->serial != view.base_serial)
+        return fail(ESTALE, "the base has changed: look again");
+    if (auto begun = begin_write(request, view); !begun) return tl::unexpected(begun.error());
+    if (own != nullptr && own->node->staging != 0 && !own->node->frozen) return *own;
+    OverlayNode from;
+    if (own != nullptr) {
+        from = *own->node;
+    } else {
+        from.digest = base->located.entry.digest;
+        from.size = base->located.entry.size;
+    }
+    if (from.staging != 0) {
+        if (auto open = mount_.files.open_staging(from.staging)) {
+            struct stat status {};
+            if (fstat(open->fd.get(), &status) == 0)
+                from.size = static_cast<std::uint64_t>(status.st_size);
+        }
+    }
+    throw Suspend{[this, &request, node, keep, from](Suspend::Resume resume) {
+        mount_.files.copy_up(from, std::min(keep, from.size),
+                             [this, &request, node, keep, resume](Result<std::uint64_t> copied) {
+                                 if (!copied) return resume(copied.error().code);
+                                 // Another open may have copied the file meanwhile.
+                                 auto now_there = resolve(node);
+                                 const auto* own_now =
+                                     now_there ? std::get_if<OfView>(&*now_there) : nullptr;
+                                 if (own_now != nullptr && own_now->node->staging != 0 &&
+                                     !own_now->node->frozen) {
+                                     mount_.files.remove({*copied});
+                                     return resume(0);
+                                 }
+                                 request.steps_done |= 1U << step_copied;
+                                 auto adopted = adopt_copy(request, node, *copied, keep);
+                                 resume(adopted ? 0 : adopted.error().code);
+                             });
+    }};
+}
+
+OpenReply Filesystem::opened(const Request& request, const Handle& handle,
+                             std::optional<Digest> passthrough) {
+    mount_.session.apply(request.unique, OpenedHandle{handle});
+    OpenReply reply;
+    reply.fh = handle.fh;
+    reply.passthrough = passthrough;
+    reply.direct_io = handle.path == DataPath::text;
+    // What changes a file goes through this mount, so the page cache is always right.
+    reply.keep_cache = handle.path == DataPath::cached;
+    return reply;
+}
+
+Result<OpenReply> Filesystem::open_text(Request& request, NodeId node, const Synthetic& what) {
+    auto text = request.text;
+    if (auto brief = short_document(mount_, what))
+        text = std::make_shared<const std::string>(std::move(*brief));
+    if (!text && !request.did(step_text)) {
+        throw Suspend{[this, &request, what](Suspend::Resume resume) {
+            mount_.executor.offload(
+                [this, what] {
+                    return make_document(mount_.store, mount_.options.project, what);
+                },
+                [&request, resume](Result<std::string> made) {
+                    request.steps_done |= 1U << step_text;
+                    if (!made) return resume(made.error().code);
+                    request.text = std::make_shared<const std::string>(std::move(*made));
+                    resume(0);
+                });
+        }};
+    }
+    if (!text) return fail(EIO, "the document cannot be made");
+    Handle handle;
+    handle.fh = mount_.session.next_handle();
+    handle.node = node;
+    handle.read = true;
+    handle.path = DataPath::text;
+    texts_[handle.fh] = text;
+    return opened(request, handle);
+}
+
+Result<OpenReply> Filesystem::open_resolved(Request& request, NodeId node,
+                                            const Resolved& resolved, bool write) {
+    Handle handle;
+    handle.fh = mount_.session.next_handle();
+    handle.node = node;
+    handle.read = !write;
+    handle.write = write;
+    auto object = object_of(resolved);
+    bool passthrough = !write && object && mount_.options.passthrough_why.empty() &&
+                       mount_.session.open_counts(node).cached == 0;
+    handle.path = passthrough ? DataPath::passthrough : DataPath::cached;
+    if (!passthrough) object.reset();
+    return opened(request, handle, object);
+}
+
+Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
+    auto resolved = resolve(node);
+    if (!resolved) return tl::unexpected(resolved.error());
+    if (const auto* what = std::get_if<const Synthetic*>(&*resolved)) {
+        if ((*what)->place != Place::version_document || (*what)->name != metadata_name) {
+            if ((*what)->place == Place::view_document && (*what)->name == type_name &&
+                writes(flags))
+                return fail(EROFS, "the type is fixed by the first version");
+            if (writes(flags)) return fail(EROFS, "made by the mount");
+            return open_text(request, node, **what);
+        }
+        if (writes(flags)) return fail(EROFS, "versions never change");
+        auto who = runs_.who(request, false);
+        const auto* tree = mount_.session.find_version_tree((*what)->version);
+        auto file = mount_.files.object(tree->snapshot.metadata->digest);
+        if (who.run) {
+            runs_.record(*who.run, false);
+            mount_.session.apply(request.unique, Used{*who.run, (*what)->version, std::nullopt});
+        }
+        Handle handle;
+        handle.fh = mount_.session.next_handle();
+        handle.node = node;
+        handle.read = true;
+        held_[handle.fh] = file;
+        return opened(request, handle);
+    }
+    const bool write = writes(flags);
+    auto who = runs_.who(request, write);
+    bool empties = (flags & O_TRUNC) != 0;
+    // Opening what the base has, to read it or to change a part of it, is a use.
+    bool uses = who.run && (reads(flags) || !empties);
+    auto before = *resolved;
+    if (write) {
+        if (uses) note_use(request, *who.run, before);
+        auto own = writable(request, node, empties ? 0 : everything);
+        if (!own) return tl::unexpected(own.error());
+        // Open from here to the reply, so that attributes come from the file.
+        auto file = mount_.files.staging(own->node->staging);
+        if (empties && !request.did(step_copied) && !request.did(step_truncated)) {
+            throw Suspend{[this, &request, file](Suspend::Resume resume) {
+                mount_.executor.offload([file] { return ftruncate(file->fd.get(), 0); },
+                                        [&request, file, resume](int result) {
+                                            request.steps_done |= 1U << step_truncated;
+                                            resume(result == 0 ? 0 : EIO);
+                                        });
+            }};
+        }
+        if (empties && own->node->origin) {
+            OverlayNode node_now = *own->node;
+            node_now.origin.reset();
+            ChangedDraft change{own->view->serial, {}, {}, {}};
+            change.change.nodes.push_back(std::move(node_now));
+            apply(request, std::move(change));
+        }
+        Handle handle;
+        handle.fh = mount_.session.next_handle();
+        handle.node = node;
+        handle.read = reads(flags);
+        handle.write = true;
+        handle.run = who.run;
+        handle.pid = who.pid;
+        held_[handle.fh] = std::move(file);
+        return opened(request, handle);
+    }
+    const auto* own = std::get_if<OfView>(&before);
+    std::shared_ptr<DataFile> file;
+    if (own != nullptr && own->node->inline_text) {
+        Handle handle;
+        handle.fh = mount_.session.next_handle();
+        handle.node = node;
+        handle.read = true;
+        texts_[handle.fh] = std::make_shared<const std::string>(own->node->target);
+        return opened(request, handle);
+    }
+    if (own != nullptr && own->node->staging != 0)
+        file = mount_.files.staging(own->node->staging);
+    if (uses) note_use(request, *who.run, before);
+    auto reply = open_resolved(request, node, before, false);
+    if (reply && file) held_[reply->fh] = std::move(file);
+    if (reply) reply->no_flush = true;  // nothing of ours happens at a reader's close
+    return reply;
+}
+
+Result<std::pair<EntryReply, OpenReply>> Filesystem::create(Request& request, NodeId parent,
+                                                            const std::string& name,
+                                                            std::uint32_t mode, int flags) {
+    auto dir = resolve_directory(parent);
+    if (!dir) return tl::unexpected(dir.error());
+    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
+    const View& view = *dir->view;
+    auto found = view.overlay.find(mount_.loader.nodes(), dir->node->number, name);
+    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
+    // Also what suspends in add_node: asked here, before a staging file is taken.
+    name_for(view, dir->node->number, name, 0);
+    if (auto begun = begin_write(request, view); !begun) return tl::unexpected(begun.error());
+    auto who = runs_.who(request, true);
+    auto node = new_node(request, view, *dir->node, Kind::file, mode);
+    node.staging = mount_.files.take_staging();
+    auto file = mount_.files.open_staging(node.staging);
+    auto entry = add_node(request, *dir, name, node);
+    if (!entry) return tl::unexpected(entry.error());
+    Handle handle;
+    handle.fh = mount_.session.next_handle();
+    handle.node = entry->attr.node;
+    handle.read = reads(flags);
+    handle.write = writes(flags);
+    handle.run = who.run;
+    handle.pid = who.pid;
+    held_[handle.fh] = std::move(file);
+    return std::pair(*entry, opened(request, handle));
+}
+
+void Filesystem::passthrough_refused(std::uint64_t fh) {
+    const auto* known = mount_.session.handle(fh);
+    if (known == nullptr) return;
+    Handle handle = *known;
+    handle.path = DataPath::cached;
+    mount_.session.apply(0, ClosedHandle{fh});
+    mount_.session.apply(0, OpenedHandle{handle});
+}
+
+Result<ReadSource> Filesystem::read_source(Request& /*request*/, std::uint64_t fh) {
+    const auto* handle = mount_.session.handle(fh);
+    if (handle == nullptr) return fail(EBADF, "no such handle");
+    if (auto text = texts_.find(fh); text != texts_.end()) return ReadSource{text->second, nullptr};
+    if (const auto* what = mount_.session.synthetic(handle->node)) {
+        const auto* tree = mount_.session.find_version_tree(what->version);
+        auto& held = held_[fh];
+        if (!held) held = mount_.files.object(tree->snapshot.metadata->digest);
+        return ReadSource{nullptr, held};
+    }
+    auto resolved = resolve(handle->node);
+    if (!resolved) return tl::unexpected(resolved.error());
+    std::shared_ptr<DataFile> file;
+    if (auto object = object_of(*resolved))
+        file = mount_.files.object(*object);
+    else
+        file = mount_.files.staging(std::get<OfView>(*resolved).node->staging);
+    held_[fh] = file;
+    return ReadSource{nullptr, file};
+}
+
+Result<std::shared_ptr<DataFile>> Filesystem::write_target(Request& /*request*/,
+                                                           std::uint64_t fh) {
+    const auto* handle = mount_.session.handle(fh);
+    if (handle == nullptr || !handle->write) return fail(EBADF, "not open for writing");
+    auto resolved = resolve(handle->node);
+    if (!resolved) return tl::unexpected(resolved.error());
+    const auto* own = std::get_if<OfView>(&*resolved);
+    if (own == nullptr || own->node->staging == 0) return fail(EIO, "the draft is gone");
+    auto file = mount_.files.staging(own->node->staging);
+    held_[fh] = file;
+    return file;
+}
+
+Result<> Filesystem::fsync(Request& request, std::uint64_t fh, NodeId node) {
+    if (!request.did(step_data_synced)) {
+        std::shared_ptr<DataFile> file;
+        const auto* handle = mount_.session.handle(fh);
+        if (handle != nullptr && handle->write) {
+            auto target = write_target(request, fh);
+            if (!target) return tl::unexpected(target.error());
+            file = *target;
+        }
+        if (file) {
+            throw Suspend{[this, &request, file](Suspend::Resume resume) {
+                mount_.executor.offload(
+                    [file] { return fdatasync(file->fd.get()) == 0 ? 0 : errno; },
+                    [&request, resume](int error) {
+                        request.steps_done |= 1U << step_data_synced;
+                        resume(error);
+                    });
+            }};
+        }
+    }
+    if (request.did(step_names_synced)) return {};
+    (void)node;
+    throw Suspend{[this, &request](Suspend::Resume resume) {
+        runs_.checkpoint([&request, resume](const Result<>& written) {
+            request.steps_done |= 1U << step_names_synced;
+            resume(written ? 0 : written.error().code);
+        });
+    }};
+}
+
+Result<> Filesystem::fallocate(Request& request, std::uint64_t fh, int mode, std::uint64_t offset,
+                               std::uint64_t length) {
+    if (request.did(step_allocated)) return {};
+    auto file = write_target(request, fh);
+    if (!file) return tl::unexpected(file.error());
+    throw Suspend{[this, &request, file = *file, mode, offset, length](Suspend::Resume resume) {
+        mount_.executor.offload(
+            [file, mode, offset, length] {
+                int result = ::fallocate(file->fd.get(), mode, static_cast<off_t>(offset),
+                                         static_cast<off_t>(length));
+                return result == 0 ? 0 : errno;
+            },
+            [&request, resume](int error) {
+                request.steps_done |= 1U << step_allocated;
+                resume(error);
+            });
+    }};
+}
+
+void Filesystem::release(std::uint64_t fh) {
+    const auto* known = mount_.session.handle(fh);
+    if (known == nullptr) return;
+    Handle handle = *known;
+    auto file = held_.extract(fh);
+    texts_.erase(fh);
+    mount_.session.apply(0, ClosedHandle{fh});
+    const OverlayNode* node = nullptr;
+    const View* view = nullptr;
+    if (handle.node.kind() == NodeKind::view || handle.node.kind() == NodeKind::view_base) {
+        // Not resolve(): a clean file may be out of memory, and has nothing to record.
+        if (const auto* base = mount_.session.view_base(handle.node.serial());
+            handle.node.kind() == NodeKind::view_base && base != nullptr) {
+            view = mount_.session.view(base->view);
+            auto switched = base->switched.find(handle.node.number());
+            if (view != nullptr && switched != base->switched.end())
+                node = view->overlay.node(switched->second);
+        } else if (handle.node.kind() == NodeKind::view) {
+            view = mount_.session.view(handle.node.serial());
+            if (view != nullptr) node = view->overlay.node(handle.node.number());
+        }
+    }
+    if (node != nullptr && node->staging != 0 && !node->frozen) {
+        auto counts = mount_.session.open_counts(handle.node);
+        ChangedDraft change{view->serial, {}, {}, {}};
+        if (node->links == 0 && counts.cached == 0 && node->nodeid == 0) {
+            mount_.files.remove({node->staging});
+            change.change.erased.push_back(node->number);
+            apply({}, std::move(change));
+        } else if (handle.write && !file.empty()) {
+            // What the file's own attributes were with its last writer.
+            struct stat status {};
+            OverlayNode closed = *node;
+            if (fstat(file.mapped()->fd.get(), &status) == 0) {
+                closed.size = static_cast<std::uint64_t>(status.st_size);
+                closed.attributes.mtime = from_timespec(status.st_mtim);
+                closed.ctime = std::max(closed.ctime, from_timespec(status.st_ctim));
+            }
+            change.change.nodes.push_back(std::move(closed));
+            apply({}, std::move(change));
+        }
+    }
+    if (handle.write) runs_.handle_closed(handle.run);
+}
+
+}  // namespace artfs

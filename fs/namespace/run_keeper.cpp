@@ -1,0 +1,240 @@
+// RunKeeper: who is calling, and how runs begin.
+#include "namespace/run_keeper.h"
+
+#include <sched.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "runs/run_names.h"
+
+namespace artfs {
+
+namespace {
+constexpr std::uint64_t names_in_a_block = 64;
+constexpr unsigned step_identified = 0;
+
+std::string host_name() {
+    std::string name(256, '\0');
+    if (gethostname(name.data(), name.size() - 1) != 0) return "";
+    return name.c_str();
+}
+}  // namespace
+
+RunKeeper::RunKeeper(Mount& mount)
+    : mount_(mount),
+      identifier_(mount.config.programs, mount.config.group_by_environment),
+      collector_(mount.config.record_environment, {mount.options.mountpoint}),
+      exits_(std::move(*ExitWatcher::create())) {
+    refill_names();
+}
+
+RunKeeper::Who RunKeeper::who(Request& request, bool writing) {
+    if (request.tid == 0) return {};
+    const Caller* caller = callers_.find(request.tid);
+    if (caller != nullptr && caller->may_become_another() && !CallerCache::same_program(*caller)) {
+        callers_.erase(request.tid);
+        caller = nullptr;
+    }
+    if (caller == nullptr) {
+        if (request.did(step_identified)) return {};  // it is gone, or a kernel thread
+        throw Suspend{[this, &request](Suspend::Resume resume) {
+            mount_.executor.offload(
+                [this, tid = request.tid] { return identifier_.identify(tid); },
+                [this, &request, resume](std::optional<Identified> identified) {
+                    request.steps_done |= 1U << step_identified;
+                    if (identified) {
+                        if (identified->root)
+                            roots_[identified->root->facts.key()] =
+                                std::make_shared<RootProcess>(std::move(*identified->root));
+                        identified->root.reset();
+                        callers_.insert(std::move(*identified));
+                    }
+                    resume(0);
+                });
+        }};
+    }
+    if (caller->observer && !writing) return {std::nullopt, caller->process.pid};
+    pid_t pid = caller->process.pid;
+    return {run_of(request, *caller), pid};
+}
+
+RunId RunKeeper::run_of(Request& request, const Caller& caller) {
+    if (caller.explicit_run && mount_.session.run(*caller.explicit_run) != nullptr)
+        return *caller.explicit_run;
+    auto key = caller.root();
+    auto root = roots_.find(key);
+    if (const auto* live = mount_.session.find_run(key)) {
+        // The root was a launcher (a redirection, say) and has become a program since.
+        if (root != roots_.end()) {
+            collect_facts(live->record.id, root->second);
+            roots_.erase(root);
+        }
+        return live->record.id;
+    }
+    LiveRun run;
+    run.root = key;
+    auto& record = run.record;
+    record.id = RunId::make();
+    record.project = mount_.options.project;
+    record.name = fresh_name();
+    record.started = now();
+    record.root_pid = key.pid;
+    record.host = host_name();
+    record.uid = request.uid;
+    RunId id = record.id;
+    std::shared_ptr<RootProcess> process;
+    if (root != roots_.end()) {
+        process = root->second;
+        roots_.erase(root);
+        record.job_type = job_type_of(process->facts);
+        record.uid = process->facts.uid;
+    } else {
+        record.job_type = caller.program;
+    }
+    mount_.session.apply(request.unique, StartedRun{std::move(run)});
+    // A root that is gone already ends at once; what lives of its run lingers.
+    Fd pidfd = open_pidfd(key.pid);
+    if (process && process->pidfd) pidfd = std::move(process->pidfd);
+    if (pidfd) {
+        if (auto added = exits_.add(std::move(pidfd), key); !added)
+            spdlog::error("cannot watch process {}: {}", key.pid, added.error().message);
+    }
+    if (process) collect_facts(id, process);
+    return id;
+}
+
+void RunKeeper::collect_facts(const RunId& run, std::shared_ptr<RootProcess> root) {
+    ++facts_pending_[run];
+    mount_.executor.offload(
+        [this, root] { return collector_.collect(*root); },
+        [this, run](RunFacts facts) {
+            if (auto pending = facts_pending_.find(run); --pending->second == 0)
+                facts_pending_.erase(pending);
+            const auto* live = mount_.session.run(run);
+            if (live == nullptr) return;
+            RunRecord record = live->record;
+            if (!record.explicitly_started || record.commands.empty()) {
+                record.commands = {facts.command};
+                record.config = facts.config;
+            }
+            if (record.job_type.empty() || !record.explicitly_started)
+                record.job_type = facts.job_type;
+            record.cwd = facts.cwd;
+            record.executable = facts.executable;
+            record.executable_digest = facts.executable_digest;
+            record.user = facts.user;
+            record.host = facts.host;
+            record.environment = facts.environment;
+            record.git_commit = facts.git_commit;
+            record.git_dirty = facts.git_dirty;
+            mount_.session.apply(0, ChangedRun{std::move(record), live->recorded});
+            try_to_end(run);
+        });
+}
+
+void RunKeeper::record(const RunId& run, bool wrote) {
+    const auto* live = mount_.session.run(run);
+    if (live == nullptr || (live->recorded && (live->record.wrote || !wrote))) return;
+    RunRecord record = live->record;
+    record.wrote = record.wrote || wrote;
+    mount_.session.apply(0, ChangedRun{std::move(record), true});
+}
+
+pid_t RunKeeper::root_pid(const RunId& run) const {
+    const auto* live = mount_.session.run(run);
+    return live == nullptr ? 0 : live->root.pid;
+}
+
+std::string RunKeeper::fresh_name() {
+    if (names_end_ - next_name_ < names_in_a_block / 2) refill_names();
+    // Both blocks used up before the next was durable: an identifier is unique too.
+    if (next_name_ == names_end_) return "run-" + RunId::make().text();
+    return run_name(next_name_++);
+}
+
+void RunKeeper::refill_names() {
+    if (names_coming_) return;
+    names_coming_ = true;
+    auto first = std::make_shared<std::uint64_t>(0);
+    auto taken = [this, first](const Result<>& outcome) {
+        names_coming_ = false;
+        if (!outcome) return;
+        // A block that is not the next one (another process took some) replaces the rest.
+        if (*first != names_end_) next_name_ = *first;
+        names_end_ = *first + names_in_a_block;
+    };
+    auto reserve = [first](WriteTxn& txn) {
+        *first = txn.reserve("run_name", names_in_a_block) + 1;  // names count from 1
+    };
+    if (names_end_ == 0)
+        taken(mount_.catalog.write(reserve));  // the mount is not answering yet
+    else
+        mount_.write(reserve, taken);
+}
+
+void RunKeeper::start_explicit(ExplicitRun order, Started done) {
+    auto record = std::make_shared<RunRecord>();
+    record->id = RunId::make();
+    record->project = mount_.options.project;
+    record->name = order.name.empty() ? fresh_name() : order.name;
+    record->started = now();
+    record->root_pid = order.pid;
+    record->explicitly_started = true;
+    record->tags = order.tags;
+    record->ok_exit = order.ok_exit;
+    record->job_type = order.job_type;
+    auto root = std::make_shared<std::optional<RootProcess>>();
+    auto wrapper = std::make_shared<std::optional<ProcessFacts>>();
+    auto gather = [this, order, record, root, wrapper]() -> Result<> {
+        *root = read_root(order.pid, identifier_.lists());
+        *wrapper = system_processes().facts(order.wrapper);
+        if (!*root) return fail(ESRCH, "the command is gone before its run began");
+        RunFacts facts = collector_.collect(**root);
+        // The process is still art's fork: what it will run is what it was asked to run.
+        record->commands = {redact(order.command)};
+        ProcessFacts future = (*root)->facts;
+        future.arguments = order.command;
+        future.executable = order.command.empty() ? "" : order.command.front();
+        if (record->job_type.empty()) record->job_type = job_type_of(future);
+        record->config = config_of(order.command);
+        record->config.update(order.config);
+        record->cwd = facts.cwd;
+        record->uid = facts.uid;
+        record->user = facts.user;
+        record->host = facts.host;
+        record->environment = facts.environment;
+        record->git_commit = facts.git_commit;
+        record->git_dirty = facts.git_dirty;
+        return mount_.catalog.write([record, name = record->name](WriteTxn& txn) {
+            record->name = name;
+            for (int n = 2; txn.run(record->project, record->name); ++n)
+                record->name = name + "-" + std::to_string(n);
+            txn.put(*record);
+        });
+    };
+    mount_.executor.offload(gather, [this, order, record, root, wrapper, done](Result<> gathered) {
+        if (!gathered) return done(tl::unexpected(gathered.error()));
+        LiveRun run;
+        run.record = *record;
+        run.root = (*root)->facts.key();
+        run.recorded = true;
+        run.pins = order.pins;
+        run.types = order.types;
+        run.aliases = order.aliases;
+        ExplicitRuns::Run known;
+        known.id = record->id;
+        known.root = run.root;
+        if (*wrapper) known.wrapper = (*wrapper)->key();
+        known.uid = record->uid;
+        identifier_.explicit_runs().add(known);
+        callers_.clear();
+        if (auto added = exits_.add(std::move((*root)->pidfd), run.root); !added)
+            return done(tl::unexpected(added.error()));
+        mount_.session.apply(0, StartedRun{std::move(run)});
+        done(*record);
+    });
+}
+
+}  // namespace artfs

@@ -1,0 +1,143 @@
+// The life of runs on a mount: who a caller is, what its run has used and drafted, when the run
+// ends, and the seals and checkpoints that follow from that.
+//
+// Owned by the dispatch thread. Methods that take a Request may throw Suspend.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "drafts/seal.h"
+#include "namespace/mount.h"
+#include "runs/caller_cache.h"
+#include "runs/exit_watcher.h"
+#include "runs/facts.h"
+#include "runs/identity.h"
+
+namespace artfs {
+
+// `art run`, as asked for over the control socket.
+struct ExplicitRun {
+    pid_t pid = 0;      // the command's, stopped before its exec
+    pid_t wrapper = 0;  // art's own
+    std::string name;   // empty: give it one
+    std::string job_type;
+    nlohmann::json config = nlohmann::json::object();
+    std::vector<std::string> tags;
+    std::map<std::string, std::string> pins;
+    std::map<std::string, std::string> types;
+    std::map<std::string, std::string> aliases;
+    std::vector<int> ok_exit{0};
+    std::vector<std::string> command;
+};
+
+class RunKeeper {
+public:
+    explicit RunKeeper(Mount& mount);
+
+    // ---- callers
+
+    struct Who {
+        std::optional<RunId> run;  // none: an observer that only reads, or nobody
+        pid_t pid = 0;
+    };
+    // An observer that writes is a program like any other.
+    Who who(Request& request, bool writing);
+    // From now on the run is one that is kept: it is in the catalog.
+    void record(const RunId& run, bool wrote);
+
+    // ---- views and drafts
+
+    // Before an artifact is looked at: waits until the drafts of runs that have ended are sealed.
+    void settle(Request& request, const ArtifactId& artifact);
+    // The run's view of an artifact, pinned at its first look.
+    const View& view(const Request& request, const RunId& run, const ArtifactState& artifact);
+    // Where the run's config, metrics and media are.
+    const View& data_view(const Request& request, const RunId& run);
+    // The view of a run that is over, or of a draft that was kept; null if there is none.
+    const View* past_view(const Request& request, const ArtifactState& artifact,
+                          const std::string& run_name);
+    const View* past_data_view(const Request& request, const std::string& run_name);
+    void ensure_draft(const Request& request, const View& view);
+    void handle_closed(const std::optional<RunId>& run);
+
+    // ---- ends
+
+    using Started = std::function<void(Result<RunRecord>)>;
+    void start_explicit(ExplicitRun order, Started done);
+    void explicit_ended(const RunId& run, int wait_status);
+    int exits_fd() const { return exits_.fd(); }
+    void poll_exits();
+
+    using Sealed = std::function<void(Result<std::vector<SealedDraft>>)>;
+    // Seals the drafts of a live run now; it goes on in its next segment.
+    void commit(const RunId& run, Sealed done);
+    // What kept drafts became (sealed or discarded elsewhere) is shown from now on.
+    void kept_are_gone(const RunId& run, const std::vector<SealedDraft>& sealed);
+    // Ends the drafts of a live run without a version.
+    void discard(const RunId& run, std::function<void(Result<>)> done);
+
+    // Seals what has ended and checkpoints the rest; `done` when all that is durable.
+    void settle_all(std::function<void()> done);
+    // What changed since the last goes to the catalog.
+    void checkpoint(std::function<void(Result<>)> done = nullptr);
+    // Every few seconds.
+    void tick();
+    // The mount is gone: live runs are lost, their drafts kept. Blocks until that is durable.
+    void shut_down();
+
+    bool lingering(const RunId& run) const { return lingering_.contains(run); }
+    pid_t root_pid(const RunId& run) const;
+
+private:
+    struct Waiter {
+        RunId run;
+        Suspend::Resume resume;
+    };
+
+    RunId run_of(Request& request, const Caller& caller);
+    void collect_facts(const RunId& run, std::shared_ptr<RootProcess> root);
+    std::string fresh_name();
+    void refill_names();
+    const View& open_view(const Request& request, View view, const Base& base,
+                          const Snapshot& snapshot);
+    Base pinned_base(const LiveRun& run, const ArtifactState& artifact);
+    RunRecord record_of(const LiveRun& run) const;
+
+    void run_exited(const RunId& run, unsigned tries);
+    void finish_status(const RunId& run, std::optional<int> wait_status);
+    void try_to_end(const RunId& run);
+    const Handle* writer_of(const RunId& run) const;
+    void seal_and_close(const RunId& run);
+    void abandon_drafts(const RunId& run, const std::string& why);
+    void drop_run(const RunId& run);
+    void wake(const RunId& run, int error);
+    FrozenDraft freeze(const View& view) const;
+    DraftRecord draft_record(const View& view, DraftState state, const std::string& why) const;
+    SealOrder order_for(const LiveRun& run, std::vector<FrozenDraft> drafts) const;
+    void show_sealed(const std::vector<SealedDraft>& drafts,
+                     const std::vector<FrozenDraft>& frozen, bool over);
+    void start_seal(SealOrder order, Sealed done);
+
+    Mount& mount_;
+    Identifier identifier_;
+    FactCollector collector_;
+    CallerCache callers_;
+    ExitWatcher exits_;
+    std::map<ProcessKey, std::shared_ptr<RootProcess>> roots_;  // of runs that may begin
+    std::map<RunId, Fd> exited_;                                // their status is still unknown
+    std::map<RunId, unsigned> facts_pending_;
+    std::map<RunId, int> known_status_;  // told by `art run`
+    std::set<RunId> lingering_;
+    std::vector<Waiter> waiters_;
+    std::uint64_t next_name_ = 0;
+    std::uint64_t names_end_ = 0;
+    bool names_coming_ = false;
+};
+
+}  // namespace artfs

@@ -1,0 +1,115 @@
+// RunKeeper: what a run sees as an artifact's `latest`, and where it writes.
+#include <algorithm>
+
+#include "namespace/run_keeper.h"
+
+namespace artfs {
+
+namespace {
+const TreeId& empty_tree() {
+    static const TreeId id =
+        tree_id(Snapshot{.root = empty_dir(), .metadata = {}, .description = {}});
+    return id;
+}
+}  // namespace
+
+Base RunKeeper::pinned_base(const LiveRun& run, const ArtifactState& artifact) {
+    auto head = artifact.record.head;
+    if (auto pin = run.pins.find(artifact.record.name); pin != run.pins.end()) {
+        auto alias = artifact.aliases.find(pin->second);
+        if (alias != artifact.aliases.end())
+            head = alias->second;
+        else if (auto number = VersionNumber::parse(pin->second))
+            head = number->value;
+    }
+    if (!head) return {empty_tree(), std::nullopt};
+    const auto* version = mount_.loader.version(artifact.record.id, *head);
+    if (version == nullptr) return {empty_tree(), std::nullopt};
+    return {version->tree, version->id};
+}
+
+const View& RunKeeper::open_view(const Request& request, View view, const Base& base,
+                                 const Snapshot& snapshot) {
+    std::uint32_t serial = mount_.session.next_serial();
+    ViewBase first{serial + 1, serial, base, snapshot, {}, {}};
+    view.serial = serial;
+    view.base_serial = view.first_serial = first.serial;
+    mount_.session.apply(request.unique, OpenedView{std::move(view), std::move(first)});
+    return *mount_.session.view(serial);
+}
+
+const View& RunKeeper::view(const Request& request, const RunId& run,
+                            const ArtifactState& artifact) {
+    const auto* live = mount_.session.run(run);
+    if (auto known = live->views.find(artifact.record.id); known != live->views.end())
+        return *mount_.session.view(known->second);
+    Base base = pinned_base(*live, artifact);
+    const Snapshot& snapshot = mount_.loader.snapshot(base.tree);
+    View view;
+    view.name = live->record.name;
+    view.artifact = artifact.record.id;
+    view.run = run;
+    view.overlay = Overlay(snapshot, base.version);
+    return open_view(request, std::move(view), base, snapshot);
+}
+
+const View& RunKeeper::data_view(const Request& request, const RunId& run) {
+    const auto* live = mount_.session.run(run);
+    if (live->data_view != 0) return *mount_.session.view(live->data_view);
+    const Snapshot& snapshot = mount_.loader.snapshot(empty_tree());
+    View view;
+    view.kind = ViewKind::run_data;
+    view.name = live->record.name;
+    view.run = run;
+    view.overlay = Overlay(snapshot);
+    return open_view(request, std::move(view), {empty_tree(), std::nullopt}, snapshot);
+}
+
+const View* RunKeeper::past_view(const Request& request, const ArtifactState& artifact,
+                                 const std::string& run_name) {
+    if (const auto* known = mount_.session.find_view(artifact.record.id, run_name)) return known;
+    const auto* run = mount_.loader.run(run_name);
+    if (run == nullptr) return nullptr;
+    View view;
+    view.name = run_name;
+    view.artifact = artifact.record.id;
+    view.run = run->id;
+    view.writable = false;
+    if (const auto* kept = mount_.loader.kept_draft(artifact.record.id, run_name)) {
+        const auto& rows = mount_.loader.draft_rows(kept->record.id);
+        const Snapshot& snapshot = mount_.loader.snapshot(kept->record.base.tree);
+        view.overlay = Overlay::from_rows(snapshot, rows);
+        view.draft = kept->record.id;
+        view.draft_since = kept->record.created;
+        view.abandoned = kept->record.why;
+        return &open_view(request, std::move(view), kept->record.base, snapshot);
+    }
+    auto pin = run->pins.find(artifact.record.id);
+    if (pin == run->pins.end()) return nullptr;
+    const Snapshot& snapshot = mount_.loader.snapshot(pin->second.tree);
+    view.overlay = Overlay(snapshot, pin->second.version);
+    return &open_view(request, std::move(view), pin->second, snapshot);
+}
+
+const View* RunKeeper::past_data_view(const Request& request, const std::string& run_name) {
+    if (const auto* known = mount_.session.find_view(std::nullopt, run_name)) return known;
+    const auto* run = mount_.loader.run(run_name);
+    if (run == nullptr) return nullptr;
+    TreeId tree = run->data.value_or(empty_tree());
+    const Snapshot& snapshot = mount_.loader.snapshot(tree);
+    View view;
+    view.kind = ViewKind::run_data;
+    view.name = run_name;
+    view.run = run->id;
+    view.writable = false;
+    view.overlay = Overlay(snapshot);
+    return &open_view(request, std::move(view), {tree, std::nullopt}, snapshot);
+}
+
+void RunKeeper::ensure_draft(const Request& request, const View& view) {
+    record(view.run, true);
+    if (view.draft) return;
+    mount_.session.apply(request.unique, StartedDraft{view.serial, DraftId::make(), now()});
+}
+
+}  // namespace artfs

@@ -1,0 +1,245 @@
+#include "namespace/session.h"
+
+#include <algorithm>
+
+namespace artfs {
+
+Session::Session() {
+    synthetic_.push_back({});  // nodeid 0 is none
+    synthetic_.push_back({});  // nodeid 1 is the root
+    synthetic_numbers_.emplace(Synthetic{}, 1);
+}
+
+void Session::apply(std::uint64_t /*unique*/, Record record) {
+    std::visit([this](auto& what) { on(what); }, record);
+}
+
+NodeId Session::next_synthetic() const {
+    return NodeId::make(NodeKind::synthetic, 0, static_cast<std::uint32_t>(synthetic_.size()));
+}
+
+const Synthetic* Session::synthetic(NodeId node) const {
+    if (node.kind() != NodeKind::synthetic || node.serial() != 0) return nullptr;
+    return node.number() < synthetic_.size() ? &synthetic_[node.number()] : nullptr;
+}
+
+std::optional<NodeId> Session::find_synthetic(const Synthetic& what) const {
+    auto found = synthetic_numbers_.find(what);
+    if (found == synthetic_numbers_.end()) return std::nullopt;
+    return NodeId::make(NodeKind::synthetic, 0, found->second);
+}
+
+namespace {
+template <class Map, class Key>
+const typename Map::mapped_type* look_up(const Map& map, const Key& key) {
+    auto found = map.find(key);
+    return found == map.end() ? nullptr : &found->second;
+}
+}  // namespace
+
+const VersionTree* Session::version_tree(std::uint32_t serial) const {
+    return look_up(version_trees_, serial);
+}
+
+const VersionTree* Session::find_version_tree(const VersionId& version) const {
+    const auto* serial = look_up(version_tree_serials_, version);
+    return serial == nullptr ? nullptr : version_tree(*serial);
+}
+
+const View* Session::view(std::uint32_t serial) const { return look_up(views_, serial); }
+
+const ViewBase* Session::view_base(std::uint32_t base_serial) const {
+    return look_up(view_bases_, base_serial);
+}
+
+const View* Session::find_view(const std::optional<ArtifactId>& artifact,
+                               std::string_view name) const {
+    const auto* serial = look_up(view_names_, std::pair(artifact, std::string(name)));
+    return serial == nullptr ? nullptr : view(*serial);
+}
+
+const Handle* Session::handle(std::uint64_t fh) const { return look_up(handles_, fh); }
+const LiveRun* Session::run(const RunId& id) const { return look_up(runs_, id); }
+
+const LiveRun* Session::find_run(const ProcessKey& root) const {
+    const auto* id = look_up(run_roots_, root);
+    return id == nullptr ? nullptr : run(*id);
+}
+
+const LiveRun* Session::find_run(std::string_view name) const {
+    const auto* id = look_up(run_names_, name);
+    return id == nullptr ? nullptr : run(*id);
+}
+
+Session::OpenCounts Session::open_counts(NodeId node) const {
+    const auto* found = look_up(open_counts_, node);
+    return found == nullptr ? OpenCounts{} : *found;
+}
+
+std::map<std::string, std::optional<std::string>> Session::take_dirty_rows(std::uint32_t view) {
+    auto found = views_.find(view);
+    if (found == views_.end()) return {};
+    return found->second.overlay.take_dirty_rows();
+}
+
+void Session::took_serial(std::uint32_t serial) {
+    next_serial_ = std::max(next_serial_, serial + 1);
+}
+
+void Session::on(MadeSynthetic& record) {
+    synthetic_.resize(std::max<std::size_t>(synthetic_.size(), record.node.number() + 1));
+    synthetic_[record.node.number()] = record.what;
+    synthetic_numbers_.emplace(record.what, record.node.number());
+}
+
+void Session::on(OpenedVersionTree& record) {
+    took_serial(record.tree.serial);
+    version_tree_serials_[record.tree.version] = record.tree.serial;
+    version_trees_[record.tree.serial] = std::move(record.tree);
+}
+
+void Session::on(OpenedView& record) {
+    View& view = record.view;
+    took_serial(view.serial);
+    took_serial(view.base_serial);
+    view_bases_[view.base_serial] = std::move(record.base);
+    view_names_[{view.artifact, view.name}] = view.serial;
+    if (auto run = runs_.find(view.run); run != runs_.end()) {
+        if (view.kind == ViewKind::run_data)
+            run->second.data_view = view.serial;
+        else
+            run->second.views[*view.artifact] = view.serial;
+    }
+    views_.insert_or_assign(view.serial, std::move(view));
+}
+
+void Session::on(RebasedView& record) {
+    auto& view = views_.at(record.base.view);
+    took_serial(record.base.serial);
+    view.base_serial = record.base.serial;
+    view.overlay = std::move(record.overlay);
+    view.writable = record.writable;
+    view.draft.reset();
+    view.sealing = false;
+    view.abandoned.clear();
+    view_bases_[record.base.serial] = std::move(record.base);
+}
+
+void Session::on(ClosedView& record) {
+    auto found = views_.find(record.view);
+    if (found == views_.end()) return;
+    const auto& view = found->second;
+    std::erase_if(view_bases_, [&](const auto& base) { return base.second.view == record.view; });
+    auto name = view_names_.find({view.artifact, view.name});
+    if (name != view_names_.end() && name->second == record.view) view_names_.erase(name);
+    if (auto run = runs_.find(view.run); run != runs_.end()) {
+        std::erase_if(run->second.views,
+                      [&](const auto& entry) { return entry.second == record.view; });
+        if (run->second.data_view == record.view) run->second.data_view = 0;
+    }
+    views_.erase(found);
+}
+
+void Session::on(StartedDraft& record) {
+    auto& view = views_.at(record.view);
+    view.draft = record.draft;
+    view.draft_since = record.when;
+}
+
+void Session::on(MarkedView& record) {
+    auto& view = views_.at(record.view);
+    view.sealing = record.sealing;
+    view.writable = record.writable;
+    view.abandoned = record.abandoned;
+}
+
+void Session::on(ChangedDraft& record) {
+    views_.at(record.view).overlay.apply(record.change);
+    for (const auto& clean : record.switched)
+        view_bases_.at(clean.node.serial()).switched[clean.node.number()] = clean.number;
+    for (NodeId node : record.unlinked)
+        view_bases_.at(node.serial()).unlinked.insert(node.number());
+}
+
+void Session::on(StartedRun& record) {
+    RunId id = record.run.record.id;
+    run_roots_[record.run.root] = id;
+    run_names_[record.run.record.name] = id;
+    runs_.insert_or_assign(id, std::move(record.run));
+}
+
+void Session::on(ChangedRun& record) {
+    auto& run = runs_.at(record.record.id);
+    run.record = std::move(record.record);
+    run.recorded = record.recorded;
+    run.dirty = true;
+}
+
+void Session::on(MarkedRun& record) {
+    auto& run = runs_.at(record.run);
+    run.exited = record.exited;
+    run.closing = record.closing;
+}
+
+void Session::on(ClosedSegment& record) {
+    auto& run = runs_.at(record.run);
+    run.record.segments = record.next;
+    run.uses.clear();
+}
+
+void Session::on(EndedRun& record) {
+    auto found = runs_.find(record.run);
+    if (found == runs_.end()) return;
+    auto& run = found->second;
+    if (auto root = run_roots_.find(run.root); root != run_roots_.end() && root->second == record.run)
+        run_roots_.erase(root);
+    if (auto name = run_names_.find(run.record.name);
+        name != run_names_.end() && name->second == record.run)
+        run_names_.erase(name);
+    runs_.erase(found);
+}
+
+void Session::on(Used& record) {
+    auto found = runs_.find(record.run);
+    if (found == runs_.end()) return;
+    auto& run = found->second;
+    auto& edge = run.uses[record.version];
+    edge.run = record.run;
+    edge.segment = run.record.segments;
+    edge.version = record.version;
+    if (record.rank)
+        edge.ranks.add(*record.rank);
+    else
+        edge.metadata = true;
+    run.dirty = true;
+}
+
+void Session::on(OpenedHandle& record) {
+    const auto& handle = record.handle;
+    next_handle_ = std::max(next_handle_, handle.fh + 1);
+    auto& counts = open_counts_[handle.node];
+    if (handle.path == DataPath::cached) ++counts.cached;
+    if (handle.path == DataPath::passthrough) ++counts.passthrough;
+    if (handle.write) ++counts.writers;
+    handles_[handle.fh] = handle;
+}
+
+void Session::on(ClosedHandle& record) {
+    auto found = handles_.find(record.fh);
+    if (found == handles_.end()) return;
+    const auto& handle = found->second;
+    auto counted = open_counts_.find(handle.node);
+    auto& counts = counted->second;
+    if (handle.path == DataPath::cached) --counts.cached;
+    if (handle.path == DataPath::passthrough) --counts.passthrough;
+    if (handle.write) --counts.writers;
+    if (counts.cached + counts.passthrough + counts.writers == 0) open_counts_.erase(counted);
+    handles_.erase(found);
+}
+
+void Session::on(CheckpointedRun& record) {
+    auto found = runs_.find(record.run);
+    if (found != runs_.end()) found->second.dirty = false;
+}
+
+}  // namespace artfs

@@ -1,0 +1,282 @@
+// The state of one mount: nodeids, views, handles, live runs and their edges that are not durable
+// yet. Everything here lives as long as the mount.
+//
+// Every change is a record, a plain value, and goes through apply() before the reply of the
+// request that caused it; nothing else changes the state. Reading it is free. So whatever keeps
+// the records keeps the session.
+//
+// Owned by the dispatch thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/uid.h"
+#include "catalog/records.h"
+#include "drafts/overlay.h"
+#include "namespace/nodeid.h"
+#include "runs/process.h"
+
+namespace artfs {
+
+// What a synthetic node is.
+enum class Place : std::uint8_t {
+    root,
+    artifact,
+    latest,           // the link
+    alias,            // `name` of the artifact
+    empty,            // `new`: the empty directory before v0
+    art,              // /.art
+    run_link,         // /.art/run
+    runs,             // /.art/runs
+    graph_dot,
+    graph_json,
+    status_json,
+    run_json,         // /.art/runs/NAME/run.json
+    run_links,        // …/uses, logs, view (`name`)
+    run_link_target,  // …/uses/ARTIFACT (`name` is "uses/ARTIFACT")
+    version_art,      // vN/.art
+    version_document, // vN/.art/`name`
+    view_document,    // VIEW/.art/`name`: base, commit, and `type` once it is fixed
+};
+
+struct Synthetic {
+    Place place = Place::root;
+    ArtifactId artifact;
+    VersionId version;
+    RunId run;
+    std::uint32_t view = 0;
+    std::string name;
+    auto operator<=>(const Synthetic&) const = default;
+};
+
+struct VersionTree {
+    std::uint32_t serial = 0;
+    VersionId version;
+    ArtifactId artifact;
+    std::uint32_t number = 0;
+    Snapshot snapshot;
+};
+
+enum class ViewKind : std::uint8_t { run, run_data };
+
+// A base that a view has or had: clean files that the kernel knows have nodeids of it.
+struct ViewBase {
+    std::uint32_t serial = 0;
+    std::uint32_t view = 0;
+    Base base;
+    Snapshot snapshot;
+    std::unordered_map<std::uint32_t, NodeNumber> switched;  // rank -> node under its nodeid
+    std::set<std::uint32_t> unlinked;                        // clean files, by rank
+};
+
+struct View {
+    std::uint32_t serial = 0;
+    std::uint32_t base_serial = 0;   // of its present base
+    std::uint32_t first_serial = 0;  // of the base it was pinned to: what its clean files are uses of
+    ViewKind kind = ViewKind::run;
+    std::string name;  // without '@'; the run's name for run data
+    std::optional<ArtifactId> artifact;
+    RunId run;  // owner of what is written here
+    Overlay overlay{Snapshot{}};
+    std::optional<DraftId> draft;
+    Time draft_since{};
+    bool writable = true;
+    bool sealing = false;
+    std::string abandoned;  // why the draft was, if it was
+};
+
+enum class DataPath : std::uint8_t { cached, passthrough, text };
+
+struct Handle {
+    std::uint64_t fh = 0;
+    NodeId node;
+    bool read = false;
+    bool write = false;
+    DataPath path = DataPath::cached;
+    std::optional<RunId> run;
+    std::int32_t pid = 0;  // of the opener
+};
+
+struct LiveRun {
+    RunRecord record;
+    ProcessKey root;
+    bool recorded = false;  // did something worth a record
+    bool dirty = false;     // record or uses changed since the last checkpoint
+    bool exited = false;
+    bool closing = false;   // its last seal is under way
+    std::map<VersionId, UseEdge> uses;  // of the current segment
+    std::map<ArtifactId, std::uint32_t> views;
+    std::uint32_t data_view = 0;
+    std::map<std::string, std::string> pins;     // artifact -> reference, from `art run --pin`
+    std::map<std::string, std::string> types;    // artifact -> type
+    std::map<std::string, std::string> aliases;  // artifact -> alias to set on what it logs
+};
+
+// ---- records
+
+struct MadeSynthetic {
+    NodeId node;
+    Synthetic what;
+};
+struct OpenedVersionTree {
+    VersionTree tree;
+};
+struct OpenedView {
+    View view;
+    ViewBase base;
+};
+// After a seal: the view's base is what was sealed; changed files stay under their nodeids as
+// clean content of it.
+struct RebasedView {
+    ViewBase base;
+    Overlay overlay{Snapshot{}};
+    bool writable = true;
+};
+struct ClosedView {
+    std::uint32_t view = 0;
+};
+struct StartedDraft {
+    std::uint32_t view = 0;
+    DraftId draft;
+    Time when{};
+};
+struct MarkedView {
+    std::uint32_t view = 0;
+    bool sealing = false;
+    bool writable = true;
+    std::string abandoned;
+};
+struct ChangedDraft {
+    std::uint32_t view = 0;
+    DraftChange change;
+    struct Clean {
+        NodeId node;  // of kind view_base
+        NodeNumber number = 0;
+    };
+    std::vector<Clean> switched;
+    std::vector<NodeId> unlinked;
+};
+struct StartedRun {
+    LiveRun run;
+};
+// Replaces what is known of the run but for its uses, views and marks.
+struct ChangedRun {
+    RunRecord record;
+    bool recorded = false;
+};
+struct MarkedRun {
+    RunId run;
+    bool exited = false;
+    bool closing = false;
+};
+// The run's current segment is closed and durable; the next has this number.
+struct ClosedSegment {
+    RunId run;
+    std::uint32_t next = 0;
+};
+struct EndedRun {
+    RunId run;
+};
+struct Used {
+    RunId run;
+    VersionId version;
+    std::optional<std::uint32_t> rank;  // none: the metadata
+};
+struct OpenedHandle {
+    Handle handle;
+};
+struct ClosedHandle {
+    std::uint64_t fh = 0;
+};
+struct CheckpointedRun {
+    RunId run;
+};
+
+using Record =
+    std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
+                 StartedDraft, MarkedView, ChangedDraft, StartedRun, ChangedRun, MarkedRun,
+                 ClosedSegment, EndedRun, Used, OpenedHandle, ClosedHandle, CheckpointedRun>;
+
+class Session {
+public:
+    Session();
+
+    // `unique` is the request's, or 0 for what no request asked for.
+    void apply(std::uint64_t unique, Record record);
+
+    // Fresh numbers; what takes one records it at once.
+    std::uint32_t next_serial() const { return next_serial_; }
+    std::uint64_t next_handle() const { return next_handle_; }
+    NodeId next_synthetic() const;
+
+    const Synthetic* synthetic(NodeId node) const;
+    std::optional<NodeId> find_synthetic(const Synthetic& what) const;
+    const VersionTree* version_tree(std::uint32_t serial) const;
+    const VersionTree* find_version_tree(const VersionId& version) const;
+    const View* view(std::uint32_t serial) const;
+    const ViewBase* view_base(std::uint32_t base_serial) const;
+    const View* find_view(const std::optional<ArtifactId>& artifact, std::string_view name) const;
+    const std::map<std::uint32_t, View>& views() const { return views_; }
+    const Handle* handle(std::uint64_t fh) const;
+    const std::unordered_map<std::uint64_t, Handle>& handles() const { return handles_; }
+    const LiveRun* run(const RunId& id) const;
+    const LiveRun* find_run(const ProcessKey& root) const;
+    const LiveRun* find_run(std::string_view name) const;
+    const std::map<RunId, LiveRun>& runs() const { return runs_; }
+
+    // Open handles of a node, by how their data goes.
+    struct OpenCounts {
+        std::uint32_t cached = 0;
+        std::uint32_t passthrough = 0;
+        std::uint32_t writers = 0;
+    };
+    OpenCounts open_counts(NodeId node) const;
+
+    // For the checkpoint: rows of a view's overlay that changed. (Not a change of state that
+    // anything but the checkpoint can see.)
+    std::map<std::string, std::optional<std::string>> take_dirty_rows(std::uint32_t view);
+
+private:
+    void on(MadeSynthetic& record);
+    void on(OpenedVersionTree& record);
+    void on(OpenedView& record);
+    void on(RebasedView& record);
+    void on(ClosedView& record);
+    void on(StartedDraft& record);
+    void on(MarkedView& record);
+    void on(ChangedDraft& record);
+    void on(StartedRun& record);
+    void on(ChangedRun& record);
+    void on(MarkedRun& record);
+    void on(ClosedSegment& record);
+    void on(EndedRun& record);
+    void on(Used& record);
+    void on(OpenedHandle& record);
+    void on(ClosedHandle& record);
+    void on(CheckpointedRun& record);
+    void took_serial(std::uint32_t serial);
+
+    std::vector<Synthetic> synthetic_;  // by number
+    std::map<Synthetic, std::uint32_t> synthetic_numbers_;
+    std::map<std::uint32_t, VersionTree> version_trees_;
+    std::map<VersionId, std::uint32_t> version_tree_serials_;
+    std::map<std::uint32_t, View> views_;
+    std::map<std::uint32_t, ViewBase> view_bases_;
+    std::map<std::pair<std::optional<ArtifactId>, std::string>, std::uint32_t> view_names_;
+    std::unordered_map<std::uint64_t, Handle> handles_;
+    std::unordered_map<NodeId, OpenCounts> open_counts_;
+    std::map<RunId, LiveRun> runs_;
+    std::map<ProcessKey, RunId> run_roots_;
+    std::map<std::string, RunId, std::less<>> run_names_;
+    std::uint32_t next_serial_ = 1;
+    std::uint64_t next_handle_ = 1;
+};
+
+}  // namespace artfs
