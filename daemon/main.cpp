@@ -1,13 +1,10 @@
 // artd: the daemon that serves a store.
 #include <fcntl.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
-#include <system_error>
 
 #include "base/fd.h"
 #include "worker.h"
@@ -42,15 +39,6 @@ void go_to_background() {
     if (null > STDERR_FILENO) close(null);
 }
 
-// The log stands beside the store's own files, so it can only begin when there is a store.
-void log_to(const std::filesystem::path& store) {
-    std::error_code error;
-    if (!std::filesystem::exists(store / "format", error)) return;
-    auto log = spdlog::basic_logger_mt("artd", (store / "artd.log").string());
-    log->flush_on(spdlog::level::info);
-    spdlog::set_default_logger(log);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -67,10 +55,6 @@ int main(int argc, char** argv) {
     if (options->ready_fd >= 0) fcntl(options->ready_fd, F_SETFD, FD_CLOEXEC);
     if (!options->foreground) go_to_background();
     try {
-        // Made here, so that the log has a place from the first line on.
-        if (auto store = Store::create_or_open(options->store, Store::Access::read_only); store)
-            store->reset();
-        if (!options->foreground) log_to(options->store);
         auto served = serve_mount(*options, [&] { tell(options->ready_fd, "ok\n"); });
         if (!served) return refuse(*options, served.error());
     } catch (const std::exception& broken) {

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include <signal.h>
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,6 +27,13 @@ void raise_descriptor_limit() {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// In the background the log stands beside the store's own files.
+void log_to(const std::filesystem::path& store) {
+    auto log = spdlog::basic_logger_mt("artd", (store / "artd.log").string());
+    log->flush_on(spdlog::level::info);
+    spdlog::set_default_logger(log);
 }
 
 void tick_for_ever(FuseAdapter& adapter, RunKeeper& runs) {
@@ -96,6 +104,7 @@ Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& 
 
     auto store = Store::create_or_open(options.store, Store::Access::read_write);
     if (!store) return tl::unexpected(store.error());
+    if (!options.foreground) log_to(options.store);
     auto config = load_config((*store)->config_path());
     if (!config) return tl::unexpected(config.error());
     CatalogThread catalog((*store)->catalog());

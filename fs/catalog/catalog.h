@@ -70,10 +70,10 @@ public:
 
     std::optional<std::string> setting(std::string_view key) const;
 
-protected:
-    friend class Catalog;
-    struct State;
+    struct State;  // for catalog/ itself
     explicit ReadTxn(std::unique_ptr<State> state);
+
+protected:
     std::unique_ptr<State> state_;
 };
 
@@ -98,8 +98,6 @@ public:
     // Takes `count` numbers from a named counter, durable with this transaction; the first of them.
     std::uint64_t reserve(std::string_view counter, std::uint64_t count);
 
-private:
-    friend class Catalog;
     using ReadTxn::ReadTxn;
 };
 
@@ -122,9 +120,15 @@ public:
     // For tests: start with a tiny map.
     static void set_initial_map_size(std::size_t bytes);
 
+    struct Env;  // for catalog/ itself
+
 private:
+    friend class CatalogThread;
+    using Change = std::function<void(WriteTxn&)>;
+    // One durable commit of several changes; those that fail are left out, each with its reason.
+    std::vector<Result<>> write_group(const std::vector<const Change*>& changes);
+
     Catalog();
-    struct Env;
     std::unique_ptr<Env> env_;
 };
 

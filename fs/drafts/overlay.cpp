@@ -244,15 +244,13 @@ void Overlay::list(NodeSource& base, NodeNumber directory, std::uint64_t cookie,
     const auto& changed = names(directory);
     bool go_on = true;
     if (dir->base && cookie < first_added_cookie) {
-        std::uint64_t position = cookie;  // entries of the base that are done with
-        artfs::list(base, *dir->base, dir->base_rank, position,
+        artfs::list(base, *dir->base, dir->base_rank, static_cast<std::uint32_t>(cookie),
                     [&](const Entry& entry, std::uint32_t rank) {
-                        ++position;
                         auto change = changed.find(entry.name);
                         if (change == changed.end()) {
-                            go_on = visit({entry.name, position, nullptr, &entry, rank});
+                            go_on = visit({entry.name, rank, nullptr, &entry, rank});
                         } else if (change->second.node != 0 && change->second.serial == 0) {
-                            go_on = visit({entry.name, position, node(change->second.node)});
+                            go_on = visit({entry.name, rank, node(change->second.node)});
                         }
                         return go_on;
                     });

@@ -124,11 +124,9 @@ Result<> Filesystem::readdir(Request& /*request*/, NodeId node, std::uint64_t co
         return {};
     }
     if (const auto* of = std::get_if<OfVersion>(&*resolved)) {
-        std::uint64_t position = from;
-        list(mount_.loader.nodes(), of->entry.dir, of->rank, from,
+        list(mount_.loader.nodes(), of->entry.dir, of->rank, static_cast<std::uint32_t>(from),
              [&](const Entry& entry, std::uint32_t rank) {
-                 ++position;
-                 return visit({entry.name, position + dots,
+                 return visit({entry.name, rank + dots,
                                NodeId::make(NodeKind::version, of->tree->serial, rank),
                                type_of(entry.kind)});
              });

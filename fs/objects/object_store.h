@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/fd.h"

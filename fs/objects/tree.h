@@ -86,10 +86,10 @@ public:
 // Takes a new node's stored digest and its bytes.
 using NodeSink = std::function<void(const Digest& stored, std::string bytes)>;
 
-// A node being complete, what a view or version is: the root directory and what stands beside it.
+// All that a version or a view's base is: the root directory and what stands beside it.
 struct Snapshot {
     DirRef root;
-    Attributes root_attributes{.mode = 0755};
+    Attributes root_attributes{0755, 0, 0, {}, {}};
     // metadata.json as it was written, byte for byte; an object like any file's content.
     struct Metadata {
         Digest digest;
@@ -128,15 +128,10 @@ struct Ranked {
 std::optional<Ranked> find(NodeSource& nodes, const DirRef& dir, std::uint32_t dir_rank,
                            std::string_view name);
 
-// Calls `visit` for each entry at or after position `from` (0-based, entries of this directory
-// only, not of its subdirectories) until it returns false.
-void list(NodeSource& nodes, const DirRef& dir, std::uint32_t dir_rank, std::uint64_t from,
+// Calls `visit` for the entries of this directory (not of its subdirectories) whose rank is
+// greater than `after`, until it returns false. 0: all.
+void list(NodeSource& nodes, const DirRef& dir, std::uint32_t dir_rank, std::uint32_t after,
           const std::function<bool(const Entry&, std::uint32_t rank)>& visit);
-
-// Like list, but starts at the first name that is greater than `after`.
-void list_after(NodeSource& nodes, const DirRef& dir, std::uint32_t dir_rank,
-                std::string_view after,
-                const std::function<bool(const Entry&, std::uint32_t rank)>& visit);
 
 struct Located {
     std::string path;  // relative to the root, without a leading slash

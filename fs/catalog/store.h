@@ -1,0 +1,55 @@
+// A store: the directory that everything is in.
+//
+//   format      "artfs 1": the version of this layout; a newer one is refused
+//   lock        held (flock) by the one process that writes
+//   catalog/    LMDB
+//   objects/    contents, by digest
+//   staging/    draft bytes, files named by number
+//   ballast     given back when the disk is full, to have room for giving back more
+//   config.toml, socket, artd.log
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "base/os.h"
+#include "base/result.h"
+#include "catalog/catalog.h"
+#include "objects/object_store.h"
+
+namespace artfs {
+
+// Thread-safe but for opening and closing.
+class Store {
+public:
+    enum class Access { read_only, read_write };
+
+    // read_write makes the store if there is none (an empty or missing directory), and holds its
+    // lock. read_only needs a store and no lock. Codes: ENOENT (no store), EBUSY (locked),
+    // ENOTEMPTY (another directory), EPROTO (newer format), EOPNOTSUPP (a network file system).
+    static Result<std::unique_ptr<Store>> create_or_open(const std::filesystem::path& dir,
+                                                         Access access);
+
+    const std::filesystem::path& dir() const { return dir_; }
+    Catalog& catalog() const { return *catalog_; }
+    const ObjectStore& objects() const { return objects_; }
+    std::filesystem::path staging_path(std::uint64_t number) const;
+    // Numbers of all staging files there are.
+    Result<std::vector<std::uint64_t>> staging_files() const;
+    std::filesystem::path config_path() const { return dir_ / "config.toml"; }
+    std::filesystem::path socket_path() const { return dir_ / "socket"; }
+
+    void release_ballast() const;
+    void restore_ballast() const;  // as far as the disk has room
+
+private:
+    Store(std::filesystem::path dir, Os& os);
+    std::filesystem::path dir_;
+    ObjectStore objects_;
+    std::unique_ptr<Catalog> catalog_;
+    Fd lock_;
+};
+
+}  // namespace artfs

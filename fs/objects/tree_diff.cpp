@@ -1,0 +1,153 @@
+// Comparing trees: equal nodes are passed over unread.
+#include <algorithm>
+
+#include "objects/tree_nodes.h"
+
+namespace artfs {
+
+namespace {
+
+bool same_content(const Entry& a, const Entry& b) {
+    if (a.kind != b.kind || a.attributes.mode != b.attributes.mode) return false;
+    switch (a.kind) {
+        case Kind::file:
+            return a.size == b.size && a.digest == b.digest;
+        case Kind::symlink:
+            return a.target == b.target;
+        case Kind::directory:
+            break;
+    }
+    return true;  // what is below is compared on its own
+}
+
+bool same_stored(const Entry& a, const Entry& b) {
+    return same_content(a, b) && a.attributes == b.attributes;
+}
+
+// A directory's entries one after the other, opening nodes only when they are entered.
+class Cursor {
+public:
+    Cursor(NodeSource& nodes, const DirRef& dir) : nodes_(nodes) {
+        if (dir.count > 0) stack_.push_back({dir, ""});
+    }
+
+    bool at_end() const { return stack_.empty() && position_ == leaf_size(); }
+    // The reference that comes next as a whole; null inside a leaf.
+    const DirRef* whole() const {
+        return position_ == leaf_size() && !stack_.empty() ? &stack_.back().ref : nullptr;
+    }
+    void skip_whole() { stack_.pop_back(); }
+    void enter() {
+        auto node = load_node(nodes_, stack_.back().ref);
+        stack_.pop_back();
+        if (node->level == 0) {
+            leaf_ = node;
+            position_ = 0;
+        } else {
+            for (auto child = node->children.rbegin(); child != node->children.rend(); ++child)
+                stack_.push_back({child->ref, child->last_name});
+        }
+    }
+    const Entry& entry() const { return leaf_->entries[position_]; }
+    void next() { ++position_; }
+
+private:
+    struct Waiting {
+        DirRef ref;
+        std::string last_name;
+    };
+    std::size_t leaf_size() const { return leaf_ ? leaf_->entries.size() : 0; }
+
+    NodeSource& nodes_;
+    std::vector<Waiting> stack_;
+    std::shared_ptr<const Node> leaf_;
+    std::size_t position_ = 0;
+};
+
+class Comparison {
+public:
+    Comparison(NodeSource& nodes, bool stored,
+               const std::function<void(const Difference&)>& visit)
+        : nodes_(nodes), stored_(stored), visit_(visit) {}
+
+    void directories(const DirRef& before, const DirRef& after, const std::string& prefix) {
+        if (same(before, after)) return;
+        Cursor left(nodes_, before);
+        Cursor right(nodes_, after);
+        while (!left.at_end() || !right.at_end()) {
+            const auto* a = left.whole();
+            const auto* b = right.whole();
+            if (a != nullptr && b != nullptr && same(*a, *b)) {
+                left.skip_whole();
+                right.skip_whole();
+                continue;
+            }
+            // The larger of two nodes is entered first, so that equal ones below it meet.
+            if (a != nullptr && (b == nullptr || a->count >= b->count)) {
+                left.enter();
+                continue;
+            }
+            if (b != nullptr) {
+                right.enter();
+                continue;
+            }
+            step(left, right, prefix);
+        }
+    }
+
+private:
+    bool same(const DirRef& a, const DirRef& b) const {
+        return stored_ ? a.stored == b.stored : a.content == b.content;
+    }
+
+    void step(Cursor& left, Cursor& right, const std::string& prefix) {
+        if (right.at_end() || (!left.at_end() && left.entry().name < right.entry().name)) {
+            one_side(left.entry(), prefix, true);
+            left.next();
+        } else if (left.at_end() || right.entry().name < left.entry().name) {
+            one_side(right.entry(), prefix, false);
+            right.next();
+        } else {
+            both(left.entry(), right.entry(), prefix + left.entry().name);
+            left.next();
+            right.next();
+        }
+    }
+
+    void one_side(const Entry& entry, const std::string& prefix, bool before) {
+        auto report = [&](const std::string& path, const Entry& at) {
+            visit_({path, before ? &at : nullptr, before ? nullptr : &at});
+        };
+        std::string path = prefix + entry.name;
+        report(path, entry);
+        if (entry.kind != Kind::directory) return;
+        walk(nodes_, entry.dir, [&](const std::string& below, const Entry& at, std::uint32_t) {
+            report(path + "/" + below, at);
+        });
+    }
+
+    void both(const Entry& a, const Entry& b, const std::string& path) {
+        if (a.kind != b.kind) {
+            std::string parent = path.substr(0, path.size() - a.name.size());
+            one_side(a, parent, true);
+            one_side(b, parent, false);
+            return;
+        }
+        bool equal = stored_ ? same_stored(a, b) : same_content(a, b);
+        if (!equal) visit_({path, &a, &b});
+        if (a.kind == Kind::directory) directories(a.dir, b.dir, path + "/");
+    }
+
+    NodeSource& nodes_;
+    const bool stored_;
+    const std::function<void(const Difference&)>& visit_;
+};
+
+}  // namespace
+
+void diff(NodeSource& nodes, const DirRef& before, const DirRef& after, bool stored,
+          const std::function<void(const Difference&)>& visit) {
+    Comparison(nodes, stored, visit).directories(before, after, "");
+}
+
+}  // namespace artfs
