@@ -120,10 +120,10 @@ Result<std::string> Filesystem::getxattr(Request& /*request*/, NodeId node,
     if (const auto* of = std::get_if<OfVersion>(&*resolved)) {
         kept = &of->entry.attributes.xattrs;
         if (of->rank == 0) root_of = of->tree;
-    } else if (const auto* of = std::get_if<OfBase>(&*resolved)) {
-        kept = &of->located.entry.attributes.xattrs;
-    } else if (const auto* of = std::get_if<OfView>(&*resolved)) {
-        kept = &of->node->attributes.xattrs;
+    } else if (const auto* clean = std::get_if<OfBase>(&*resolved)) {
+        kept = &clean->located.entry.attributes.xattrs;
+    } else if (const auto* own = std::get_if<OfView>(&*resolved)) {
+        kept = &own->node->attributes.xattrs;
     }
     if (name == "user.art.sha256") {
         auto object = object_of(*resolved);

@@ -42,7 +42,7 @@ std::optional<RootProcess> read_root(pid_t pid, const ProgramLists& lists);
 class FactCollector {
 public:
     // `record_environment`: names or patterns of what may be recorded. Nothing at or under
-    // `mounts`, whatever path leads there, is opened or looked at.
+    // `mounts` is opened or looked at.
     FactCollector(std::vector<std::string> record_environment, std::vector<std::filesystem::path> mounts,
                   std::chrono::milliseconds git_timeout = std::chrono::seconds(2));
     RunFacts collect(const RootProcess& root);
@@ -55,7 +55,7 @@ private:
         auto operator<=>(const FileState&) const = default;
     };
 
-    bool on_mount(const Fd& fd, const std::filesystem::path& path) const;
+    bool on_mount(const std::filesystem::path& path) const;
     std::optional<Digest> digest_of(const RootProcess& root);
     void ask_git(const RootProcess& root, RunFacts& facts) const;
 

@@ -65,7 +65,6 @@ struct RootProcess {
     Fd directory;
     std::string cwd;
     std::vector<std::pair<std::string, std::string>> environment;  // all of it: never record as it is
-    bool same_mounts = true;  // in our own mount namespace: its paths mean the same to us
 };
 
 // A thread that touched the mount, as it was when it was identified.
@@ -73,14 +72,13 @@ struct Caller {
     pid_t tid = 0;
     ProcessKey process;
     pid_t parent = 0;
-    Credentials credentials;
+    std::uint32_t uid = 0;             // real
     ProgramClass program_class = ProgramClass::ordinary;
     std::string program;               // program_name
     FileIdentity executable;
     std::optional<RunId> explicit_run;
     Inferred inferred;                 // also noted for members of an explicit run
     bool observer = false;             // would itself be the root, and its class is observer
-    StandardPipes pipes;
 
     ThreadHandle thread;
     Fd process_directory;              // /proc/PID, where the program may be compared again
@@ -107,10 +105,7 @@ struct Identified {
 // becomes by exec.
 class Identifier {
 public:
-    // `groups`: entries of `group_by_environment`, variables joined by '+'. Processes directly under
-    // a supervisor that agree in all of an entry's variables, and in the user, are one run.
-    explicit Identifier(ProgramLists lists, std::vector<std::string> groups = {},
-                        ProcessTable& table = system_processes());
+    explicit Identifier(ProgramLists lists, ProcessTable& table = system_processes());
 
     // Nothing for tid 0, kernel threads and threads that are gone.
     std::optional<Identified> identify(pid_t tid);
@@ -120,22 +115,14 @@ public:
     const ProgramLists& lists() const { return lists_; }
 
 private:
-    struct Membership {
-        Inferred inferred;
-        ProcessFacts root;
-    };
-
     std::optional<RunId> explicit_run_of(const std::vector<ProcessFacts>& chain) const;
-    Membership membership_of(const std::vector<ProcessFacts>& chain, Inferred inferred);
 
     const ProgramLists lists_;
-    const std::vector<std::vector<std::string>> groups_;
     ProcessTable& table_;
     ExplicitRuns explicit_runs_;
 
-    std::mutex mutex_;  // guards what follows; nothing else is locked under it
-    std::unordered_map<ProcessKey, std::shared_ptr<const Membership>> known_;
-    std::map<std::string, std::shared_ptr<const Membership>> by_group_;
+    std::mutex mutex_;  // guards known_
+    std::unordered_map<ProcessKey, Inferred> known_;  // programs seen, and where they belong
 };
 
 }  // namespace artfs
