@@ -49,7 +49,8 @@ void Filesystem::write_catalog(Request& request, CatalogThread::Change change,
     }};
 }
 
-Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string& name) {
+Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string& name,
+                                             std::uint32_t mode) {
     const auto* known = mount_.loader.artifact(name);
     if (known != nullptr && request.did(step_recorded))
         return synthetic_entry(request, {.place = Place::artifact, .artifact = known->record.id});
@@ -64,7 +65,7 @@ Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string
     record.created = now();
     record.uid = request.uid;
     record.gid = request.gid;
-    record.mode = 0777 & ~request.umask;
+    record.mode = mode & 0777;
     if (auto type = mount_.config.policy(name, "").type) record.type = *type;
     HistoryEntry made{record.created, user_name(request.uid), "create", {{"type", record.type}}};
     write_catalog(

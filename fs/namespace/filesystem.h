@@ -149,7 +149,8 @@ private:
     Result<Moving> source_of_rename(const View& view, NodeNumber directory, const std::string& name,
                                     ChangedDraft& change);
 
-    Result<EntryReply> make_artifact(Request& request, const std::string& name);
+    Result<EntryReply> make_artifact(Request& request, const std::string& name,
+                                     std::uint32_t mode);
     Result<> remove_artifact(Request& request, const std::string& name);
     Result<EntryReply> set_alias(Request& request, const ArtifactState& artifact,
                                  const std::string& name, const std::string& target);

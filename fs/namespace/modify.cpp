@@ -86,7 +86,7 @@ Result<EntryReply> Filesystem::add_node(Request& request, const OfView& dir,
 
 Result<EntryReply> Filesystem::mkdir(Request& request, NodeId parent, const std::string& name,
                                      std::uint32_t mode) {
-    if (parent.value == root_nodeid) return make_artifact(request, name);
+    if (parent.value == root_nodeid) return make_artifact(request, name, mode);
     auto dir = resolve_directory(parent);
     if (!dir) return tl::unexpected(dir.error());
     if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());

@@ -23,7 +23,6 @@ struct Request {
     pid_t tid = 0;  // of the calling thread; 0 where the kernel names none
     uid_t uid = 0;
     gid_t gid = 0;
-    mode_t umask = 0;
     // Slow steps that were done in an earlier run of the handler, by the handler's own numbering.
     std::uint32_t steps_done = 0;
     // What such a step brought: a document's text.

@@ -1,0 +1,14 @@
+// The daemon's control socket, from art's side (daemon/control.h has the protocol).
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace artfs {
+
+// The answer of the daemon that serves the store; none if no daemon does. Refusals throw Failure.
+std::optional<nlohmann::json> ask_daemon(const std::filesystem::path& store,
+                                         const nlohmann::json& request);
+
+}  // namespace artfs

@@ -1,0 +1,90 @@
+// The table of subcommands, and what they share. The table is what --help prints.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/store.h"
+#include "client.h"
+#include "failure.h"
+#include "lineage/describe.h"
+
+namespace artfs {
+
+namespace po = boost::program_options;
+
+struct Arguments {
+    po::variables_map values;
+    std::vector<std::string> positional;
+    std::vector<std::string> command;  // after --
+
+    bool has(const char* name) const { return values.count(name) > 0; }
+    bool flag(const char* name) const { return has(name) && values[name].as<bool>(); }
+    std::string text(const char* name, const std::string& otherwise = "") const {
+        return has(name) ? values[name].as<std::string>() : otherwise;
+    }
+    std::vector<std::string> list(const char* name) const {
+        return has(name) ? values[name].as<std::vector<std::string>>() : std::vector<std::string>();
+    }
+};
+
+struct Command {
+    const char* name;
+    const char* usage;    // after the name
+    const char* summary;  // one line
+    std::size_t least;    // positional arguments
+    std::size_t most;
+    bool runs_command;    // takes a command line of its own
+    std::function<void(po::options_description&)> options;
+    std::function<int(const Arguments&)> run;
+};
+
+const std::vector<Command>& commands();
+
+// A store found by interface.md's rules, and the daemon that serves it, if one does.
+struct Site {
+    std::filesystem::path store;
+    std::string project;
+    std::filesystem::path mountpoint;  // empty: not mounted
+};
+Site find_site(const Arguments& arguments);
+
+// The store opened for reading, after a live daemon has made all that is over durable.
+class Reader {
+public:
+    explicit Reader(const Arguments& arguments);
+    const ReadTxn& txn() const { return *txn_; }
+    Reading reading() { return {*store_, *txn_, *nodes_}; }
+    const std::string& project() const { return site_.project; }
+    const Site& site() const { return site_; }
+    const Store& store() const { return *store_; }
+    // Config and summary of a run that is still live.
+    nlohmann::json live_data(const RunRecord& run) const;
+
+private:
+    Site site_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<ReadTxn> txn_;
+    std::unique_ptr<CatalogNodes> nodes_;
+};
+
+// One command a file.
+int run_mount(const Arguments& arguments);
+int run_umount(const Arguments& arguments);
+int run_status(const Arguments& arguments);
+int run_run(const Arguments& arguments);
+int run_commit(const Arguments& arguments);
+int run_discard(const Arguments& arguments);
+int run_ls(const Arguments& arguments);
+int run_log(const Arguments& arguments);
+int run_show(const Arguments& arguments);
+int run_cat(const Arguments& arguments);
+int run_runs(const Arguments& arguments);
+int run_lineage(const Arguments& arguments);
+int run_graph(const Arguments& arguments);
+
+}  // namespace artfs

@@ -1,0 +1,110 @@
+// art: versions, runs and their lineage from the command line.
+#include <cstdio>
+#include <iostream>
+#include <sstream>
+
+#include "command.h"
+
+namespace {
+
+using namespace artfs;
+
+po::options_description options_of(const Command& command) {
+    po::options_description options("Options");
+    options.add_options()("help,h", "show this text")(
+        "store", po::value<std::string>()->value_name("DIR"), "the store (else $ART_STORE, the mount's, or the default)")(
+        "project", po::value<std::string>()->value_name("NAME"), "the project (else $ART_PROJECT, the mount's, or 'default')")(
+        "mount", po::value<std::string>()->value_name("DIR"), "the mount (else $ART_MOUNT, or the live one)");
+    command.options(options);
+    return options;
+}
+
+std::string help_of(const Command& command) {
+    std::ostringstream text;
+    text << "art " << command.name << " " << command.usage << "\n  " << command.summary << "\n\n"
+         << options_of(command);
+    return text.str();
+}
+
+std::string overview() {
+    std::string text =
+        "art: versioned artifacts, runs and their lineage, on a mount\n\n"
+        "art COMMAND [ARGUMENTS]; art COMMAND --help says more\n\n";
+    for (const auto& command : commands()) {
+        std::string name = command.name;
+        name.resize(10, ' ');
+        text += "  " + name + command.summary + "\n";
+    }
+    return text + "\nReferences: artifact, artifact:v0, artifact:alias/path, artifact@sha256:HEX, @run\n"
+                  "Exit status: 0 done, 1 the answer is no, 2 usage, 3 not found, 4 refused, 5 failed\n";
+}
+
+// What stands before `--` (or, for commands that run others, before the first word that is no
+// option) is ours.
+Arguments parse(const Command& command, std::vector<std::string> words) {
+    Arguments arguments;
+    auto described = options_of(command);
+    po::options_description hidden;
+    hidden.add(described);
+    if (command.runs_command) {
+        auto takes_value = [&](const std::string& word) {
+            auto name = word.substr(word.find_first_not_of('-'));
+            const auto* option = described.find_nothrow(name, false);
+            return option != nullptr && word.find('=') == std::string::npos && option->semantic()->max_tokens() > 0;
+        };
+        std::size_t at = 0;
+        while (at < words.size() && words[at].starts_with('-') && words[at] != "--")
+            at += takes_value(words[at]) ? 2 : 1;
+        at = std::min(at, words.size());
+        auto rest = words.begin() + static_cast<std::ptrdiff_t>(at);
+        arguments.command.assign(rest != words.end() && *rest == "--" ? rest + 1 : rest, words.end());
+        words.erase(rest, words.end());
+    }
+    hidden.add_options()("positional", po::value<std::vector<std::string>>());
+    po::positional_options_description places;
+    places.add("positional", -1);
+    try {
+        po::store(po::command_line_parser(words).options(hidden).positional(places).run(), arguments.values);
+        po::notify(arguments.values);
+    } catch (const po::error& wrong) {
+        throw Failure(exit_usage, std::string(wrong.what()) + ": see art " + command.name + " --help");
+    }
+    arguments.positional = arguments.list("positional");
+    if (!arguments.has("help") &&
+        (arguments.positional.size() < command.least || arguments.positional.size() > command.most))
+        throw Failure(exit_usage, std::string("usage: art ") + command.name + " " + command.usage);
+    return arguments;
+}
+
+int run(int argc, char** argv) {
+    std::string name = argc > 1 ? argv[1] : "";
+    if (name.empty() || name == "--help" || name == "-h" || name == "help") {
+        std::cout << overview();
+        return name.empty() ? exit_usage : exit_done;
+    }
+    for (const auto& command : commands()) {
+        if (name != command.name) continue;
+        auto arguments = parse(command, {argv + 2, argv + argc});
+        if (arguments.has("help")) {
+            std::cout << help_of(command);
+            return exit_done;
+        }
+        return command.run(arguments);
+    }
+    throw Failure(exit_usage, "no command is called '" + name + "': art --help lists them");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::ios::sync_with_stdio(false);
+    try {
+        return run(argc, argv);
+    } catch (const artfs::Failure& failure) {
+        std::fprintf(stderr, "art: %s\n", failure.what());
+        return failure.status;
+    } catch (const std::exception& broken) {
+        std::fprintf(stderr, "art: %s: the store may be damaged\n", broken.what());
+        return artfs::exit_failed;
+    }
+}

@@ -1,0 +1,128 @@
+// Finding the store, the project and the mount (interface.md, "Finding the store").
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "command.h"
+#include "lineage/describe.h"
+
+namespace artfs {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct MountRow {
+    fs::path where;
+    fs::path store;
+};
+
+// \040 and the like in mountinfo, proc_pid_mountinfo(5).
+std::string unescaped(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\' && i + 3 < text.size()) {
+            out.push_back(static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)));
+            i += 3;
+        } else {
+            out.push_back(text[i]);
+        }
+    }
+    return out;
+}
+
+std::vector<MountRow> artfs_mounts() {
+    std::vector<MountRow> rows;
+    std::ifstream info("/proc/self/mountinfo");
+    for (std::string line; std::getline(info, line);) {
+        auto separator = line.find(" - fuse.artfs ");
+        if (separator == std::string::npos) continue;
+        std::istringstream left(line.substr(0, separator));
+        std::string id, parent, device, root, where;
+        left >> id >> parent >> device >> root >> where;
+        std::istringstream right(line.substr(separator + 3));
+        std::string type, source;
+        right >> type >> source;
+        rows.push_back({unescaped(where), unescaped(source)});
+    }
+    return rows;
+}
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+std::string working_directory() {
+    char path[4096] = {};
+    return readlink("/proc/self/cwd", path, sizeof path - 1) > 0 ? path : "";
+}
+
+bool under(const fs::path& path, const fs::path& root) {
+    return path == root || path.string().starts_with(root.string() + "/");
+}
+
+fs::path default_store() {
+    std::string data = environment("XDG_DATA_HOME");
+    if (data.empty()) data = environment("HOME") + "/.local/share";
+    return fs::path(data) / "art";
+}
+
+}  // namespace
+
+Site find_site(const Arguments& arguments) {
+    auto mounts = artfs_mounts();
+    const MountRow* here = nullptr;
+    auto directory = working_directory();
+    for (const auto& mount : mounts)
+        if (under(directory, mount.where)) here = &mount;
+    Site site;
+    std::string given = arguments.text("store");
+    if (given.empty()) given = environment("ART_STORE");
+    if (!given.empty())
+        site.store = fs::absolute(given).lexically_normal();
+    else
+        site.store = here != nullptr ? here->store : default_store();
+    if (!site.store.has_filename()) site.store = site.store.parent_path();
+
+    std::string mountpoint = arguments.text("mount");
+    if (mountpoint.empty()) mountpoint = environment("ART_MOUNT");
+    if (!mountpoint.empty()) site.mountpoint = fs::absolute(mountpoint).lexically_normal();
+    std::string project = arguments.text("project");
+    if (project.empty()) project = environment("ART_PROJECT");
+    if (project.empty() || site.mountpoint.empty()) {
+        auto reply = ask_daemon(site.store, {{"op", "status"}});
+        if (reply && !(*reply)["status"]["mounts"].empty()) {
+            const auto& mount = (*reply)["status"]["mounts"][0];
+            if (project.empty()) project = mount.value("project", "");
+            if (site.mountpoint.empty()) site.mountpoint = mount.value("path", "");
+        }
+    }
+    site.project = project.empty() ? "default" : project;
+    return site;
+}
+
+Reader::Reader(const Arguments& arguments) : site_(find_site(arguments)) {
+    ask_daemon(site_.store, {{"op", "settle"}});
+    store_ = value_of(Store::create_or_open(site_.store, Store::Access::read_only));
+    txn_ = store_->catalog().read();
+    nodes_ = std::make_unique<CatalogNodes>(store_->catalog());
+}
+
+nlohmann::json Reader::live_data(const RunRecord& run) const {
+    if (run.state != RunState::running) return nlohmann::json::object();
+    auto reply = ask_daemon(site_.store, {{"op", "run-data"}, {"run", run.id.text()}});
+    return reply ? *reply : nlohmann::json::object();
+}
+
+void fail_with(const Error& error) {
+    int status = exit_failed;
+    if (error.code == ENOENT) status = exit_not_found;
+    if (error.code == EINVAL) status = exit_usage;
+    if (error.code == EBUSY || error.code == EPERM || error.code == EACCES) status = exit_refused;
+    throw Failure(status, error.message);
+}
+
+}  // namespace artfs
