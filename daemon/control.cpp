@@ -327,6 +327,12 @@ nlohmann::json ControlServer::umount(const Json& request) {
             return refusal(4, "in use by " + who + ": end them, or art umount --lazy");
     }
     auto unmounted = adapter_.unmount(lazy);
+    // What the daemon itself holds for a moment (a run's working directory) makes it busy, too.
+    for (int i = 0; i < 20 && !unmounted; ++i) {
+        mount_.executor.post([this] { runs_.release_processes(); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        unmounted = adapter_.unmount(lazy);
+    }
     if (!unmounted) return refusal(4, unmounted.error().message);
     return {{"ok", true}};
 }

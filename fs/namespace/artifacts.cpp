@@ -105,6 +105,7 @@ Result<EntryReply> Filesystem::set_alias(Request& request, const ArtifactState& 
     if (request.did(step_recorded)) return reply();
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
     if (!AliasName::parse(name)) return fail(EPERM, "not a name for an alias");
+    runs_.settle(request, id);  // `make-it && ln -s v0 best`
     if (artifact.aliases.contains(name)) return fail(EEXIST, "the alias exists");
     std::optional<std::uint32_t> number;
     if (auto alias = artifact.aliases.find(target); alias != artifact.aliases.end())

@@ -1,11 +1,13 @@
 #include "namespace/loader.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <exception>
 
 #include "base/bytes.h"
+#include "drafts/overlay.h"
 
 namespace artfs {
 
@@ -128,13 +130,23 @@ const RunRecord* Loader::run(std::string_view name) {
          });
 }
 
-const std::map<std::string, std::string>& Loader::draft_rows(const DraftId& draft) {
+const Loader::KeptRows& Loader::draft_rows(const DraftId& draft) {
     if (auto found = draft_rows_.find(draft); found != draft_rows_.end()) return found->second;
-    load([draft](const ReadTxn& txn) { return txn.draft_rows(draft); },
-         [this, draft](std::map<std::string, std::string> rows) {
-             draft_rows_.clear();  // wanted once, for the view that is made of them
-             draft_rows_.emplace(draft, std::move(rows));
-         });
+    load(
+        [this, draft](const ReadTxn& txn) {
+            KeptRows kept{txn.draft_rows(draft), {}};
+            for (auto number : Overlay::from_rows(Snapshot{}, kept.rows).staging_files()) {
+                struct stat status {};
+                if (stat(store_.staging_path(number).c_str(), &status) == 0)
+                    kept.staged[number] = {static_cast<std::uint64_t>(status.st_size),
+                                           from_timespec(status.st_mtim)};
+            }
+            return kept;
+        },
+        [this, draft](KeptRows kept) {
+            draft_rows_.clear();  // wanted once, for the view that is made of them
+            draft_rows_.emplace(draft, std::move(kept));
+        });
 }
 
 const Loader::RunLinks& Loader::run_links(const RunId& run) {

@@ -53,7 +53,16 @@ public:
     const VersionRecord* version(const ArtifactId& artifact, std::uint32_t number);
     // A run that is in the catalog, live or over; null if no run has the name.
     const RunRecord* run(std::string_view name);
-    const std::map<std::string, std::string>& draft_rows(const DraftId& draft);
+    struct KeptRows {
+        std::map<std::string, std::string> rows;
+        // Of its staging files: rows may be older than the last write.
+        struct Staged {
+            std::uint64_t size = 0;
+            Time mtime{};
+        };
+        std::map<std::uint64_t, Staged> staged;
+    };
+    const KeptRows& draft_rows(const DraftId& draft);
     // Versions that a run which is over has used and logged, by artifact.
     struct RunLinks {
         std::map<ArtifactId, std::uint32_t> uses;
@@ -93,7 +102,7 @@ private:
     std::list<Digest> node_order_;  // least recently used first
     std::map<TreeId, Snapshot> snapshots_;
     std::map<std::string, std::optional<RunRecord>, std::less<>> runs_;
-    std::map<DraftId, std::map<std::string, std::string>> draft_rows_;
+    std::map<DraftId, KeptRows> draft_rows_;
     std::map<RunId, RunLinks> run_links_;
 };
 

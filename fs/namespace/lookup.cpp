@@ -178,14 +178,16 @@ Result<EntryReply> Filesystem::lookup_view(Request& request, const OfView& dir,
         return entry(attr_of(ranked->entry, NodeId::make(NodeKind::view_base, view.base_serial,
                                                          ranked->rank)));
     }
-    if (dir.node->number == art_dir_number && (name == "base" || name == type_name)) {
+    if (dir.node->number != art_dir_number) return surely_absent();
+    bool document = name == "base" || (name == type_name &&
+                                       mount_.loader.artifact(*view.artifact)->record.type_fixed);
+    if (document) {
         auto reply = synthetic_entry(
             request, Synthetic{Place::view_document, *view.artifact, {}, {}, view.serial, name});
         reply.timeout = 0;  // `type` may become a file
         return reply;
     }
-    if (dir.node->number == art_dir_number) return absent();
-    return surely_absent();
+    return absent();
 }
 
 }  // namespace artfs

@@ -88,6 +88,8 @@ public:
     void checkpoint(std::function<void(Result<>)> done = nullptr);
     // Every few seconds.
     void tick();
+    // Lets go of what is held of processes that may begin a run: it can keep a mount busy.
+    void release_processes() { roots_.clear(); }
     // The mount is gone: live runs are lost, their drafts kept. Blocks until that is durable.
     void shut_down();
 

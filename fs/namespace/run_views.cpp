@@ -78,7 +78,16 @@ const View* RunKeeper::past_view(const Request& request, const ArtifactState& ar
     if (const auto* kept = mount_.loader.kept_draft(artifact.record.id, run_name)) {
         const auto& rows = mount_.loader.draft_rows(kept->record.id);
         const Snapshot& snapshot = mount_.loader.snapshot(kept->record.base.tree);
-        view.overlay = Overlay::from_rows(snapshot, rows);
+        view.overlay = Overlay::from_rows(snapshot, rows.rows);
+        DraftChange sizes;
+        for (const auto& [number, node] : view.overlay.nodes()) {
+            auto staged = rows.staged.find(node.staging);
+            if (node.staging == 0 || staged == rows.staged.end()) continue;
+            sizes.nodes.push_back(node);
+            sizes.nodes.back().size = staged->second.size;
+            sizes.nodes.back().attributes.mtime = staged->second.mtime;
+        }
+        view.overlay.apply(sizes);
         view.draft = kept->record.id;
         view.draft_since = kept->record.created;
         view.abandoned = kept->record.why;
