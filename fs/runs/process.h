@@ -45,10 +45,10 @@ struct ProcessFacts {
     std::string executable;           // path; empty for a kernel thread, or where not readable
     FileIdentity executable_file;     // zero where not readable
     std::vector<std::string> arguments;
-    std::uint32_t uid = 0;            // real
-    std::uint32_t gid = 0;            // real
+    std::uint32_t uid = 0;  // real
+    std::uint32_t gid = 0;  // real
     bool kernel_thread = false;
-    bool subreaper = false;           // where it can be known (the kernel does not tell)
+    bool subreaper = false;  // where it can be known (the kernel does not tell)
 
     ProcessKey key() const { return {pid, start_ticks}; }
 };
@@ -96,6 +96,7 @@ std::uint64_t now_ticks();
 template <>
 struct std::hash<artfs::ProcessKey> {
     std::size_t operator()(const artfs::ProcessKey& key) const noexcept {
-        return std::hash<std::uint64_t>()(key.start_ticks * 4194301u + static_cast<std::uint64_t>(key.pid));
+        return std::hash<std::uint64_t>()(key.start_ticks * 4194301u +
+                                          static_cast<std::uint64_t>(key.pid));
     }
 };
