@@ -14,11 +14,11 @@ namespace artfs {
 enum class ProgramClass : std::uint8_t { ordinary, launcher, supervisor, observer, file_tool };
 const char* to_string(ProgramClass program_class);
 
-// The lists of design.md, section 3, as configured. Matching is by the executable's file name, for an
-// interpreter by the script's or module's name (for a shell only among supervisors: a shell that
-// runs a script is a launcher, whatever the script is called); entries of two words ("uv run") match the program
-// and its first argument. '-' and '_' are the same, and a version at a name's end is ignored
-// (python3.11 is python).
+// The lists of design.md, section 3, as configured. Matching is by the executable's file name, for
+// an interpreter by the script's or module's name (for a shell only among supervisors: a shell that
+// runs a script is a launcher, whatever the script is called); entries of two words ("uv run")
+// match the program and its first argument. '-' and '_' are the same, and a version at a name's end
+// is ignored (python3.11 is python).
 struct ProgramLists {
     std::vector<std::string> launchers;
     std::vector<std::string> supervisors;
@@ -36,12 +36,13 @@ std::string job_type_of(const ProcessFacts& facts);
 // argv[0], then comm, where the executable cannot be read.
 std::string program_name(const ProcessFacts& facts);
 
-// How an interpreter was started. `script` is empty for code on the command line (-c) or standard input.
+// How an interpreter was started. `script` is empty for code on the command line (-c) or standard
+// input.
 struct Invocation {
     bool interpreter = false;
     bool module = false;
-    std::string script;               // path, module or class as given
-    std::size_t own_arguments = 1;    // index of the first argument that is the program's own
+    std::string script;             // path, module or class as given
+    std::size_t own_arguments = 1;  // index of the first argument that is the program's own
 };
 Invocation invocation_of(const std::string& program, const std::vector<std::string>& arguments);
 

@@ -1,0 +1,187 @@
+#include "runs/programs.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
+
+namespace artfs {
+
+namespace {
+
+constexpr std::size_t comm_length = 15;  // TASK_COMM_LEN - 1, include/linux/sched.h
+
+// The applets of these are programs of their own, named by argv[0] or the first argument.
+constexpr std::array<std::string_view, 3> multi_call = {"busybox", "toybox", "coreutils"};
+
+constexpr std::array<std::string_view, 14> shells = {"sh",    "bash",  "dash", "zsh", "fish",
+                                                     "ksh",   "ksh93", "mksh", "csh", "tcsh",
+                                                     "rbash", "ash",   "yash", "rc"};
+
+std::string base_name(std::string_view path) {
+    auto slash = path.rfind('/');
+    return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+// "python3.11", "clang-14", "bash-5.2" without the number.
+std::string_view without_version(std::string_view name) {
+    auto last = name.find_last_not_of("0123456789.");
+    if (last == std::string_view::npos) return name;
+    auto stem = name.substr(0, last + 1);
+    if (stem.size() < name.size() && stem.size() > 1 && stem.back() == '-') stem.remove_suffix(1);
+    return stem;
+}
+
+std::string without_ending(const std::string& name) {
+    auto dot = name.rfind('.');
+    return dot == std::string::npos || dot == 0 ? name : name.substr(0, dot);
+}
+
+bool same_letter(char a, char b) {
+    return a == b || (a == '_' && b == '-') || (a == '-' && b == '_');
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), same_letter);
+}
+
+bool is_shell(std::string_view program) {
+    program = without_version(program);
+    return std::find(shells.begin(), shells.end(), program) != shells.end();
+}
+
+// The names a process goes by, and its first argument that is no flag.
+struct Names {
+    std::vector<std::string> names;
+    std::string first_argument;
+    bool only_comm = false;  // the name may be cut short
+};
+
+std::string first_word(const std::vector<std::string>& arguments, std::size_t from) {
+    for (std::size_t i = from; i < arguments.size(); ++i)
+        if (!arguments[i].starts_with('-')) return arguments[i];
+    return {};
+}
+
+// Scripts and modules are listed as they are called ("jupyter-lab", "server-main.js",
+// "jupyter_server"), not without their ending: people's own find.py and split.py are theirs.
+std::string script_name(const Invocation& invocation) {
+    std::string name = base_name(invocation.script);
+    constexpr std::string_view package = ".__main__";
+    if (invocation.module && name.ends_with(package)) name.resize(name.size() - package.size());
+    return name;
+}
+
+Names names_of(const ProcessFacts& facts) {
+    Names found;
+    std::string program = program_name(facts);
+    found.only_comm = facts.executable.empty() && facts.arguments.empty();
+    auto invocation = invocation_of(program, facts.arguments);
+    found.first_argument = first_word(facts.arguments, invocation.own_arguments);
+    if (invocation.interpreter && !is_shell(program)) {
+        if (!invocation.script.empty()) {
+            found.names = {script_name(invocation)};
+            return found;
+        }
+        // npm and others write "npm run build" over their arguments.
+        if (facts.arguments.size() == 1) {
+            auto title = std::string_view(facts.arguments.front());
+            if (auto space = title.find(' '); space != std::string_view::npos) {
+                found.names = {std::string(title.substr(0, space))};
+                title.remove_prefix(space + 1);
+                found.first_argument = title.substr(0, title.find(' '));
+                return found;
+            }
+        }
+    }
+    found.names.push_back(program);
+    if (auto stem = without_version(program); stem != program) found.names.emplace_back(stem);
+    return found;
+}
+
+bool entry_matches(std::string_view entry, const Names& names) {
+    auto space = entry.find(' ');
+    if (space != std::string_view::npos) {
+        if (!same_name(entry.substr(space + 1), names.first_argument)) return false;
+        entry = entry.substr(0, space);
+    }
+    return std::any_of(names.names.begin(), names.names.end(), [&](const std::string& name) {
+        return same_name(entry, name) ||
+               (names.only_comm && name.size() == comm_length && entry.size() > comm_length &&
+                same_name(entry.substr(0, comm_length), name));
+    });
+}
+
+// An entry of two words says more than one of one word, in whatever list it stands.
+bool listed(const std::vector<std::string>& list, const Names& names, bool two_words) {
+    return std::any_of(list.begin(), list.end(), [&](const std::string& entry) {
+        return (entry.find(' ') != std::string::npos) == two_words && entry_matches(entry, names);
+    });
+}
+
+}  // namespace
+
+const char* to_string(ProgramClass program_class) {
+    switch (program_class) {
+        case ProgramClass::ordinary:
+            return "program";
+        case ProgramClass::launcher:
+            return "launcher";
+        case ProgramClass::supervisor:
+            return "supervisor";
+        case ProgramClass::observer:
+            return "observer";
+        case ProgramClass::file_tool:
+            return "file tool";
+    }
+    return "?";
+}
+
+std::string program_name(const ProcessFacts& facts) {
+    std::string name = base_name(facts.executable);
+    constexpr std::string_view deleted = " (deleted)";  // the kernel's mark of an unlinked file
+    if (name.ends_with(deleted)) name.resize(name.size() - deleted.size());
+    std::string called;
+    if (!facts.arguments.empty()) {
+        called = base_name(facts.arguments.front());
+        if (called.starts_with('-')) called.erase(0, 1);  // a login shell
+    }
+    if (name.empty()) return called.empty() ? facts.comm : called;
+    if (std::find(multi_call.begin(), multi_call.end(), name) == multi_call.end()) return name;
+    constexpr std::string_view option = "--coreutils-prog=";
+    if (called != name && !called.empty()) return called;
+    if (facts.arguments.size() < 2) return name;
+    const auto& applet = facts.arguments[1];
+    return applet.starts_with(option) ? applet.substr(option.size()) : base_name(applet);
+}
+
+ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
+    std::string program = program_name(facts);
+    if (is_shell(program)) {
+        // code-server, rserver and the like may be scripts.
+        Names script;
+        if (auto invocation = invocation_of(program, facts.arguments); !invocation.script.empty())
+            script.names = {script_name(invocation)};
+        if (listed(lists.supervisors, script, false)) return ProgramClass::supervisor;
+    }
+    Names names = names_of(facts);
+    for (bool two_words : {true, false}) {
+        if (listed(lists.supervisors, names, two_words)) return ProgramClass::supervisor;
+        if (listed(lists.launchers, names, two_words)) return ProgramClass::launcher;
+        if (listed(lists.observers, names, two_words)) return ProgramClass::observer;
+        if (listed(lists.file_tools, names, two_words)) return ProgramClass::file_tool;
+    }
+    return ProgramClass::ordinary;
+}
+
+std::string job_type_of(const ProcessFacts& facts) {
+    std::string program = program_name(facts);
+    auto invocation = invocation_of(program, facts.arguments);
+    if (!invocation.interpreter || invocation.script.empty()) return without_ending(program);
+    std::string name = script_name(invocation);
+    if (!invocation.module) return without_ending(name);
+    auto dot = name.rfind('.');
+    return dot == std::string::npos ? name : name.substr(dot + 1);
+}
+
+}  // namespace artfs
