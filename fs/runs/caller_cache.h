@@ -36,13 +36,15 @@ public:
 
 private:
     using Entries = std::list<Caller>;
+    static constexpr std::size_t min_sweep = 64;
 
     void drop(Entries::iterator entry);
     void make_room(std::size_t descriptors);
 
     std::size_t max_descriptors_;
     std::size_t descriptors_ = 0;
-    Entries entries_;  // most recently used first
+    std::size_t sweep_at_ = min_sweep;  // callers
+    Entries entries_;                   // most recently used first
     std::unordered_map<pid_t, Entries::iterator> by_tid_;
 };
 

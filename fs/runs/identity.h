@@ -1,8 +1,8 @@
 // Who is calling: which run a thread that touches the mount belongs to.
 //
-// Rules 1 to 3 of design.md, section 3. Everything here looks at processes; what a run then *is* (name,
-// pins, drafts) is kept elsewhere, and a run is only a number here. Rules 4 to 7 build on what
-// the walk notes beside the root: the launchers and the line.
+// Rules 1 to 3 of design.md, section 3. Everything here looks at processes; what a run then *is*
+// (name, pins, drafts) is kept elsewhere, and a run is only a number here. Rules 4 to 7 build on
+// what the walk notes beside the root: the launchers and the line.
 #pragma once
 
 #include <sys/types.h>
@@ -28,13 +28,13 @@ namespace artfs {
 
 // Why the walk up the parents went no further.
 enum class Line : std::uint8_t {
-    terminal_launcher,    // a launcher that leads a session with a controlling terminal
+    terminal_launcher,  // a launcher that leads a session with a controlling terminal
     supervisor,
     supervised_launcher,  // a launcher that a supervisor started
     namespace_edge,       // the parent is in another pid namespace, or none that we see
     init,                 // pid 1, a subreaper
     kernel_thread,
-    own,                  // the caller is itself a supervisor or pid 1: a run of its own
+    own,  // the caller is itself a supervisor or pid 1: a run of its own
 };
 
 // The inferred run that a process belongs to.
@@ -50,6 +50,11 @@ struct Inferred {
     ProcessKey key() const { return {root, root_start}; }
 };
 
+// A process and its ancestors, the process first: empty for pid 0, kernel threads and what is gone.
+std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid);
+// Rule 2 over an ancestry that is not empty.
+Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& ancestry);
+
 // Walks up the parents by rule 2. Nothing for pid 0, kernel threads and processes that are gone.
 // A launcher with only launchers up to the line is its own root, until rules 4 to 6 are there.
 std::optional<Inferred> infer_root(ProcessTable& table, const ProgramLists& lists, pid_t pid);
@@ -60,13 +65,17 @@ std::optional<Inferred> infer_root(ProcessTable& table, const ProgramLists& list
 struct RootProcess {
     ProcessFacts facts;
     ProgramClass program_class = ProgramClass::ordinary;
-    Fd pidfd;       // empty: has exited, its run lingers
+    Fd pidfd;  // empty: has exited, its run lingers
     Fd executable;
     Fd directory;
     std::string cwd;
-    std::vector<std::pair<std::string, std::string>> environment;  // all of it: never record as it is
+    std::vector<std::pair<std::string, std::string>>
+        environment;          // all of it: never record as it is
     bool same_mounts = true;  // in our own mount namespace: its paths mean the same to us
 };
+
+// Reads the rest of a process whose facts are known; without descriptors if it is gone.
+RootProcess open_root(const ProcessFacts& facts, ProgramClass program_class);
 
 // A thread that touched the mount, as it was when it was identified.
 struct Caller {
@@ -75,15 +84,16 @@ struct Caller {
     pid_t parent = 0;
     Credentials credentials;
     ProgramClass program_class = ProgramClass::ordinary;
-    std::string program;               // program_name
-    FileIdentity executable;
+    std::string program;      // program_name
+    FileIdentity executable;  // zero where not readable: comm is compared instead
+    std::string comm;
     std::optional<RunId> explicit_run;
-    Inferred inferred;                 // also noted for members of an explicit run
-    bool observer = false;             // would itself be the root, and its class is observer
+    Inferred inferred;      // also noted for members of an explicit run
+    bool observer = false;  // would itself be the root, and its class is observer
     StandardPipes pipes;
 
     ThreadHandle thread;
-    Fd process_directory;              // /proc/PID, where the program may be compared again
+    Fd process_directory;  // /proc/PID, where the program may be compared again
 
     ProcessKey root() const { return inferred.key(); }
     // Exec makes another caller of it: compare with CallerCache::same_program at READLINK, OPEN
@@ -102,13 +112,13 @@ struct Identified {
 // Finds out who a thread is. Slow (tens of microseconds a parent; for the pool), and never asks
 // the mount. Thread-safe.
 //
-// It remembers which run the programs it has seen belong to, for as long as they live: so new threads and
-// children of a process whose run's root has died stay in that run, and so does what a program
-// becomes by exec.
+// It remembers which run the programs it has seen belong to, for as long as they live: so new
+// threads and children of a process whose run's root has died stay in that run, and so does what a
+// program becomes by exec.
 class Identifier {
 public:
-    // `groups`: entries of `group_by_environment`, variables joined by '+'. Processes directly under
-    // a supervisor that agree in all of an entry's variables, and in the user, are one run.
+    // `groups`: entries of `group_by_environment`, variables joined by '+'. Processes directly
+    // under a supervisor that agree in all of an entry's variables, and in the user, are one run.
     explicit Identifier(ProgramLists lists, std::vector<std::string> groups = {},
                         ProcessTable& table = system_processes());
 
@@ -126,14 +136,19 @@ private:
     };
 
     std::optional<RunId> explicit_run_of(const std::vector<ProcessFacts>& chain) const;
-    Membership membership_of(const std::vector<ProcessFacts>& chain, Inferred inferred);
+    std::shared_ptr<const Membership> membership_of(const std::vector<ProcessFacts>& chain);
+    std::shared_ptr<const Membership> group_of(std::shared_ptr<const Membership> alone);
+    void forget_dead();
 
     const ProgramLists lists_;
     const std::vector<std::vector<std::string>> groups_;
     ProcessTable& table_;
     ExplicitRuns explicit_runs_;
 
-    std::mutex mutex_;  // guards what follows; nothing else is locked under it
+    static constexpr std::size_t min_sweep = 1024;
+
+    std::mutex mutex_;                  // guards what follows; nothing else is locked under it
+    std::size_t sweep_at_ = min_sweep;  // known processes
     std::unordered_map<ProcessKey, std::shared_ptr<const Membership>> known_;
     std::map<std::string, std::shared_ptr<const Membership>> by_group_;
 };

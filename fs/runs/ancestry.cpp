@@ -1,0 +1,102 @@
+// Rule 2 of design.md, section 3: the walk up the parents, and the line.
+#include <algorithm>
+
+#include "runs/identity.h"
+
+namespace artfs {
+
+namespace {
+
+constexpr std::size_t max_steps = 4096;  // against a table that goes round in a circle
+
+// How a walk ended: processes [0, below) are below the line.
+struct Walk {
+    std::size_t below = 0;
+    Line line = Line::namespace_edge;
+    bool seen = false;  // the process at `below` is the line
+};
+
+bool other_namespace(const ProcessFacts& a, const ProcessFacts& b) {
+    return a.pid_namespace != 0 && b.pid_namespace != 0 && a.pid_namespace != b.pid_namespace;
+}
+
+std::optional<Line> line_at(const std::vector<ProcessFacts>& chain,
+                            const std::vector<ProgramClass>& classes, std::size_t i) {
+    const auto& process = chain[i];
+    if (process.kernel_thread) return Line::kernel_thread;
+    // A container's first process, unlike ours, is the program that the container is for: only
+    // the number that we see counts.
+    if (process.pid == 1 || process.subreaper) return Line::init;
+    if (classes[i] == ProgramClass::supervisor) return Line::supervisor;
+    if (classes[i] != ProgramClass::launcher) return std::nullopt;
+    if (process.has_terminal && process.session == process.pid) return Line::terminal_launcher;
+    if (i + 1 < chain.size() && classes[i + 1] == ProgramClass::supervisor)
+        return Line::supervised_launcher;
+    return std::nullopt;
+}
+
+Walk walk(const std::vector<ProcessFacts>& chain, const std::vector<ProgramClass>& classes) {
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        if (i > 0 && other_namespace(chain[i], chain[0])) return {i, Line::namespace_edge, false};
+        if (auto line = line_at(chain, classes, i)) return {i, *line, true};
+    }
+    return {chain.size(), Line::namespace_edge, false};
+}
+
+}  // namespace
+
+std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid) {
+    std::vector<ProcessFacts> chain;
+    auto process = pid > 0 ? table.facts(pid) : std::nullopt;
+    if (!process || process->kernel_thread) return chain;
+    chain.push_back(std::move(*process));
+    for (std::size_t step = 0; step < max_steps; ++step) {
+        auto& last = chain.back();
+        if (last.parent <= 0 || last.pid == 1) break;
+        auto parent = table.facts(last.parent);
+        if (parent && parent->start_ticks <= last.start_ticks) {
+            chain.push_back(std::move(*parent));
+            continue;
+        }
+        // The parent died since we read its number, which may be another's now: who adopted?
+        auto again = table.facts(last.pid);
+        if (!again || again->key() != last.key() || again->parent == last.parent) break;
+        last.parent = again->parent;
+    }
+    return chain;
+}
+
+Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& chain) {
+    std::vector<ProgramClass> classes;
+    classes.reserve(chain.size());
+    for (const auto& process : chain) classes.push_back(classify(lists, process));
+
+    Walk end = walk(chain, classes);
+    Inferred inferred;
+    inferred.line = end.line;
+    if (end.seen) {
+        inferred.line_process = chain[end.below].pid;
+        if (classes[end.below] == ProgramClass::launcher)
+            inferred.line_launcher = inferred.line_process;
+    }
+    std::size_t root = 0;
+    for (std::size_t i = 0; i < end.below; ++i) {
+        if (classes[i] == ProgramClass::launcher)
+            inferred.topmost_launcher = chain[i].pid;
+        else
+            root = i;
+    }
+    if (end.below == 0 && inferred.line_launcher == 0) inferred.line = Line::own;
+    inferred.root = chain[root].pid;
+    inferred.root_start = chain[root].start_ticks;
+    inferred.root_class = classes[root];
+    return inferred;
+}
+
+std::optional<Inferred> infer_root(ProcessTable& table, const ProgramLists& lists, pid_t pid) {
+    auto chain = ancestry(table, pid);
+    if (chain.empty()) return std::nullopt;
+    return infer_root(lists, chain);
+}
+
+}  // namespace artfs
