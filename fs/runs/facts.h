@@ -34,7 +34,8 @@ struct RunFacts {
     nlohmann::json config;
 };
 
-// Reads a root process by number, for what is no caller's root (`art run`'s command). Empty when it is gone.
+// Reads a root process by number, for what is no caller's root (`art run`'s command). Empty when it
+// is gone.
 std::optional<RootProcess> read_root(pid_t pid, const ProgramLists& lists);
 
 // Collects what is recorded about a root. Slow: hashes the executable (once a file), asks git (as
@@ -43,7 +44,8 @@ class FactCollector {
 public:
     // `record_environment`: names or patterns of what may be recorded. Nothing at or under
     // `mounts`, whatever path leads there, is opened or looked at.
-    FactCollector(std::vector<std::string> record_environment, std::vector<std::filesystem::path> mounts,
+    FactCollector(std::vector<std::string> record_environment,
+                  std::vector<std::filesystem::path> mounts,
                   std::chrono::milliseconds git_timeout = std::chrono::seconds(2));
     RunFacts collect(const RootProcess& root);
 
@@ -57,7 +59,6 @@ private:
 
     bool on_mount(const Fd& fd, const std::filesystem::path& path) const;
     std::optional<Digest> digest_of(const RootProcess& root);
-    void ask_git(const RootProcess& root, RunFacts& facts) const;
 
     const std::vector<std::string> record_environment_;
     const std::vector<std::filesystem::path> mounts_;
