@@ -1,0 +1,147 @@
+// Bad input and trouble: clear errors, and nothing sealed is lost.
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "mounted/harness.h"
+#include "support/catch.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+Ran art(const std::string& arguments) { return shell(program("art").string() + " " + arguments); }
+}  // namespace
+
+TEST_CASE("a second daemon on a store is refused", "[trouble]") {
+    TestMount mount;
+    auto other = mount.directory() / "other";
+    auto ran = art("mount " + other.string() + " --store " + mount.store().string());
+    CHECK(ran.status == 4);
+    CHECK(ran.err.find("served by process") != std::string::npos);
+    CHECK(mount.ok("mkdir a && ls").find("a") != std::string::npos);
+}
+
+TEST_CASE("mountpoints that cannot be used are refused", "[trouble]") {
+    TestMount mount;
+    auto store = (mount.directory() / "second").string();
+    auto full = mount.directory() / "full";
+    fs::create_directory(full);
+    std::ofstream(full / "file") << "x";
+    auto ran = art("mount " + full.string() + " --store " + store);
+    CHECK(ran.status == 4);
+    CHECK(ran.err.find("not empty") != std::string::npos);
+    ran = art("mount " + mount.path().string() + " --store " + store);
+    CHECK(ran.status == 4);
+    CHECK(ran.err.find("mounted on") != std::string::npos);
+    ran = art("mount " + (full / "file").string() + " --store " + store);
+    CHECK(ran.status == 4);
+    ran = art("mount " + store + "/inside --store " + store);
+    CHECK(ran.status == 2);
+}
+
+TEST_CASE("what is no store, or a newer one, is refused", "[trouble]") {
+    TestMount mount;
+    auto here = (mount.directory() / "m").string();
+    auto other = mount.directory() / "notes";
+    fs::create_directory(other);
+    std::ofstream(other / "letter.txt") << "dear";
+    CHECK(art("mount " + here + " --store " + other.string()).err.find("no store") != std::string::npos);
+    CHECK(art("ls --store " + other.string()).status == 3);
+    mount.umount();
+    std::ofstream(mount.store() / "format") << "artfs 99\n";
+    auto ran = art("mount " + here + " --store " + mount.store().string());
+    CHECK(ran.status == 5);
+    CHECK(ran.err.find("install a newer artfs") != std::string::npos);
+    CHECK(art("ls --store " + mount.store().string()).status == 5);
+    std::ofstream(mount.store() / "format") << "artfs 1\n";
+    mount.mount();
+}
+
+TEST_CASE("a bad configuration says where it is bad", "[trouble]") {
+    TestMount mount;
+    mount.umount();
+    std::ofstream(mount.store() / "config.toml", std::ios::app) << "\nnonsense = 3\n";
+    auto ran = art("mount " + mount.path().string() + " --store " + mount.store().string());
+    CHECK(ran.status == 2);
+    CHECK(ran.err.find("config.toml:") != std::string::npos);
+    CHECK(ran.err.find("nonsense") != std::string::npos);
+    fs::remove(mount.store() / "config.toml");
+    mount.mount();
+}
+
+TEST_CASE("a mount in use is not taken away", "[trouble]") {
+    TestMount mount;
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    auto ran = mount.sh("art umount");  // the shell's own working directory is on it
+    CHECK(ran.status == 4);
+    CHECK(ran.err.find("bash (pid") != std::string::npos);
+    CHECK(mount.ok("cat a/latest/x") == "1");
+}
+
+TEST_CASE("a killed daemon is told from a dead mount, and everything sealed is there again", "[trouble]") {
+    TestMount mount;
+    mount.ok("mkdir a && for i in 1 2 3; do actor write a/latest/x $i; done");
+    mount.kill_daemon();
+    struct stat status {};
+    CHECK((stat(mount.path().c_str(), &status) != 0 && errno == ENOTCONN));
+    // Reading commands need no daemon.
+    CHECK(mount.json("ls a").size() == 3);
+    CHECK(mount.art("cat a:v1/x").out == "2");
+    mount.mount();
+    CHECK(mount.ok("cat a/v0/x a/v1/x a/latest/x") == "123");
+    CHECK(mount.art("fsck 2>/dev/null").status == 2);  // a later command: refused as unknown
+}
+
+TEST_CASE("a full disk fails the writer, not the store", "[trouble]") {
+    TestMount mount;
+    mount.umount();
+    // A store on a small file system of its own.
+    auto small = mount.directory() / "small";
+    fs::create_directory(small);
+    REQUIRE(::mount("none", small.c_str(), "tmpfs", 0, "size=80m") == 0);
+    auto mnt = (mount.directory() / "m").string();
+    auto store = (small / "s").string();
+    REQUIRE(art("mount " + mnt + " --store " + store).status == 0);
+    auto set = "export ART_STORE=" + store + " PATH=" + program("art").parent_path().string() + ":$PATH; cd " + mnt + "; ";
+    CHECK(shell(set + "mkdir a && art run -- artfs_actor write a/latest/x good").status == 0);
+    // While writing.
+    auto ran = shell(set + "art run --name big -- dd if=/dev/zero of=a/latest/big bs=1M count=200");
+    CHECK(ran.status != 0);
+    CHECK(ran.err.find("No space left") != std::string::npos);
+    CHECK(shell(set + "art cat a:v0/x").out == "good");
+    CHECK(shell(set + "art status").out.find("big") != std::string::npos);
+    auto dropped = shell(set + "art discard big");
+    CHECK(dropped.status == 0);
+    CHECK(shell(set + "art run -- artfs_actor write a/latest/y again").status == 0);
+    CHECK(shell(set + "ls a > /dev/null; cat a/v1/x a/v1/y").out == "goodagain");
+    CHECK(shell(program("art").string() + " umount " + mnt + " --store " + store).status == 0);
+    umount2(mnt.c_str(), MNT_DETACH);
+    CHECK(umount2(small.c_str(), MNT_DETACH) == 0);
+}
+
+TEST_CASE("wrong words get one line and the right exit status", "[trouble]") {
+    TestMount mount;
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    struct {
+        const char* arguments;
+        int status;
+    } cases[] = {{"", 2},           {"nonsense", 2},        {"ls nothing", 3},      {"ls a:v9", 3},      {"show a:best", 3},
+                 {"show @nobody", 3}, {"cat a:v0", 2},      {"cat a:v0/nope", 3},   {"show 'a b'", 2},   {"ls --limit x", 2},
+                 {"graph --format png", 2}, {"runs --state odd", 2}, {"commit nobody", 3}, {"commit", 1}, {"run", 2},
+                 {"show a@sha256:12", 2}, {"lineage a --depth x", 2}, {"run --config x -- true", 3}, {"run --pin a -- true", 2}};
+    for (const auto& one : cases) {
+        auto ran = mount.art(one.arguments);
+        INFO("art " << one.arguments << ": " << ran.err);
+        CHECK(ran.status == one.status);
+        if (std::string(one.arguments).empty()) continue;
+        CHECK(ran.err.rfind("art: ", 0) == 0);
+        CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+    }
+    for (const char* command : {"mount", "umount", "status", "run", "commit", "discard", "ls", "log", "show", "cat", "runs", "lineage", "graph"})
+        CHECK(mount.art(std::string(command) + " --help").status == 0);
+    auto digest = mount.json("show a:v0").at("digest").get<std::string>();
+    CHECK(mount.art("show a@" + digest.substr(0, 19)).status == 0);
+}
