@@ -291,8 +291,12 @@ nlohmann::json ControlServer::commit(const Json& request, bool keep) {
         return reply;
     }
     SealContext context{mount_.store,
-                        [this](CatalogThread::Change change) {
-                            return mount_.catalog.write(std::move(change));
+                        [this](const CatalogThread::Change& change) {
+                            auto written = mount_.catalog.write(change);
+                            bool full = !written && written.error().code == ENOSPC;
+                            if (full && mount_.store.release_ballast())
+                                written = mount_.catalog.write(change);
+                            return written;
                         },
                         mount_.config.never_keep};
     std::vector<SealedDraft> sealed;

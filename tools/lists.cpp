@@ -92,9 +92,11 @@ int run_ls(const Arguments& arguments) {
             show_versions(versions);
         return exit_done;
     }
+    std::size_t limit = limit_of(arguments, SIZE_MAX);
     auto list = Json::array();
     std::vector<std::vector<std::string>> rows{{"ARTIFACT", "TYPE", "LATEST", "SIZE", "VERSIONS"}};
     for (const auto& artifact : reader.txn().artifacts(reader.project())) {
+        if (list.size() == limit) break;
         auto versions = reader.txn().versions(artifact.id);
         auto head = artifact.head ? reader.txn().version(artifact.id, *artifact.head) : std::nullopt;
         list.push_back({{"artifact", artifact.name},

@@ -155,7 +155,7 @@ Result<std::vector<std::uint64_t>> Store::staging_files() const {
     return numbers;
 }
 
-void Store::release_ballast() const { unlink((dir_ / "ballast").c_str()); }
+bool Store::release_ballast() const { return unlink((dir_ / "ballast").c_str()) == 0; }
 
 void Store::restore_ballast() const {
     auto path = dir_ / "ballast";

@@ -41,8 +41,8 @@ public:
     std::filesystem::path config_path() const { return dir_ / "config.toml"; }
     std::filesystem::path socket_path() const { return dir_ / "socket"; }
 
-    void release_ballast() const;
-    void restore_ballast() const;  // as far as the disk has room
+    bool release_ballast() const;  // false: it was given up already
+    void restore_ballast() const;  // where the disk has room
 
 private:
     Store(std::filesystem::path dir, Os& os);

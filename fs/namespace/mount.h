@@ -49,10 +49,16 @@ struct Mount {
     Loader loader;
     DataFiles files;
 
-    // Makes `change` durable, then runs `done` on the dispatch thread.
+    // Makes `change` durable, then runs `done` on the dispatch thread. On a full disk the ballast
+    // is given up for it: what is written here is little, and lets others give space back.
     void write(CatalogThread::Change change, std::function<void(Result<>)> done) {
-        catalog.submit(std::move(change), [this, done = std::move(done)](Result<> outcome) {
-            executor.post([done, outcome] { done(outcome); });
+        catalog.submit(change, [this, change, done = std::move(done)](Result<> outcome) {
+            auto finish = [this, done](Result<> last) {
+                executor.post([done, last] { done(last); });
+            };
+            if (outcome || outcome.error().code != ENOSPC || !store.release_ballast())
+                return finish(outcome);
+            catalog.submit(change, finish);
         });
     }
 };

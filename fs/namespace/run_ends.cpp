@@ -355,8 +355,12 @@ void RunKeeper::kept_are_gone(const RunId& run, const std::vector<SealedDraft>& 
         if (kept.record.run == run) gone.push_back(kept.record.id);
     for (const auto& draft : gone) mount_.loader.erase_kept(draft);
     std::vector<std::pair<std::uint32_t, std::string>> views;
-    for (const auto& [serial, view] : mount_.session.views())
-        if (view.run == run) views.emplace_back(serial, view.name);
+    for (const auto& [serial, view] : mount_.session.views()) {
+        if (view.run != run) continue;
+        views.emplace_back(serial, view.name);
+        // Also what a full disk kept from being recorded.
+        if (view.draft) mount_.files.remove(view.overlay.staging_files());
+    }
     for (const auto& [serial, name] : views) {
         mount_.loader.forget_run(name);
         mount_.session.apply(0, ClosedView{serial});
@@ -417,6 +421,7 @@ void RunKeeper::tick() {
         return !root.second->pidfd || !alive(root.second->pidfd);
     });
     checkpoint();
+    mount_.executor.pool([this] { mount_.store.restore_ballast(); });
 }
 
 void RunKeeper::settle_all(std::function<void()> done) {

@@ -73,7 +73,7 @@ public:
             auto path = entry.path();
             struct stat status {};
             lstat(path.c_str(), &status);
-            std::string line = fs::relative(path, base_).string() + " " + std::to_string(status.st_mode) + " ";
+            std::string line = path.lexically_relative(base_).string() + " " + std::to_string(status.st_mode) + " ";
             if (S_ISREG(status.st_mode)) line += std::to_string(status.st_size) + " " + std::to_string(sum(path));
             if (S_ISLNK(status.st_mode)) line += fs::read_symlink(path).string();
             lines.push_back(line);
@@ -200,7 +200,7 @@ Ran run_twins(unsigned seed, unsigned steps, const fs::path& draft, const fs::pa
     if (pid == 0) {
         close(out[0]);
         std::string problem;
-        {
+        try {
             Twin a(seed, draft);
             Twin b(seed, plain);
             for (unsigned i = 0; i < steps && problem.empty(); ++i) {
@@ -208,9 +208,11 @@ Ran run_twins(unsigned seed, unsigned steps, const fs::path& draft, const fs::pa
                 auto right = b.step();
                 if (left != right) problem = "step " + std::to_string(i) + "\n  draft: " + left + "\n  plain: " + right;
             }
+            if (problem.empty() && final_state(draft) != final_state(plain))
+                problem = "at the end\n" + final_state(draft) + "---\n" + final_state(plain);
+        } catch (const std::exception& broken) {
+            problem = broken.what();
         }
-        if (problem.empty() && final_state(draft) != final_state(plain))
-            problem = "at the end\n" + final_state(draft) + "---\n" + final_state(plain);
         [[maybe_unused]] auto told = write(out[1], problem.data(), problem.size());
         _exit(problem.empty() ? 0 : 1);
     }
