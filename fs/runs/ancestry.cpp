@@ -16,10 +16,6 @@ struct Walk {
     bool seen = false;  // the process at `below` is the line
 };
 
-bool other_namespace(const ProcessFacts& a, const ProcessFacts& b) {
-    return a.pid_namespace != 0 && b.pid_namespace != 0 && a.pid_namespace != b.pid_namespace;
-}
-
 std::optional<Line> line_at(const std::vector<ProcessFacts>& chain,
                             const std::vector<ProgramClass>& classes, std::size_t i) {
     const auto& process = chain[i];

@@ -119,22 +119,21 @@ std::shared_ptr<const Identifier::Membership> Identifier::membership_of(
     Inferred inferred = infer_root(lists_, chain);
     auto root = std::find_if(chain.begin(), chain.end(),
                              [&](const ProcessFacts& one) { return one.pid == inferred.root; });
-    auto end = root + 1;  // of what is in the run for sure
+    auto line = std::find_if(root, chain.end(), [&](const ProcessFacts& one) {
+        return one.pid == inferred.line_process || other_namespace(one, chain[0]);
+    });
     auto membership = std::make_shared<const Membership>(Membership{inferred, *root});
-    bool is_line = inferred.line_process == chain.front().pid;
-    bool under_supervisor = inferred.line == Line::supervisor && end != chain.end() &&
-                            end->pid == inferred.line_process;
+    bool under_supervisor = inferred.line == Line::supervisor && line == root + 1;
     if (under_supervisor) membership = group_of(std::move(membership));
 
+    auto end = root + 1;  // of what is in the run for sure
     std::lock_guard lock(mutex_);
-    if (!is_line) {
-        for (auto process = chain.begin(); process != end; ++process) {
-            auto found = known_.find(process->key());
-            if (found == known_.end()) continue;
-            membership = found->second;
-            end = process;
-            break;
-        }
+    for (auto process = chain.begin(); process != line; ++process) {
+        auto found = known_.find(process->key());
+        if (found == known_.end()) continue;
+        membership = found->second;
+        end = process;
+        break;
     }
     // Launchers go on to start other runs, observers and tools become programs; what is under a
     // program stays with it.

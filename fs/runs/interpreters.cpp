@@ -109,7 +109,7 @@ Option parse_option(const Interpreter& interpreter, std::string_view word) {
         option.has_attached = true;
         return option;
     }
-    if (!interpreter.clusters || word.starts_with("--")) return option;
+    if (!interpreter.clusters || !word.starts_with('-') || word.starts_with("--")) return option;
     for (std::size_t i = 1; i < word.size(); ++i) {
         const char letter[] = {'-', word[i]};
         option.meaning = meaning_of(interpreter, {letter, 2});

@@ -59,6 +59,10 @@ public:
 
 }  // namespace
 
+bool other_namespace(const ProcessFacts& a, const ProcessFacts& b) {
+    return a.pid_namespace != 0 && b.pid_namespace != 0 && a.pid_namespace != b.pid_namespace;
+}
+
 ProcessTable& system_processes() {
     static SystemProcesses table;
     return table;

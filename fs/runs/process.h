@@ -53,6 +53,9 @@ struct ProcessFacts {
     ProcessKey key() const { return {pid, start_ticks}; }
 };
 
+// In different pid namespaces, as far as that can be read.
+bool other_namespace(const ProcessFacts& a, const ProcessFacts& b);
+
 // Reads facts of live processes. An interface because the walk is tested on made-up trees too.
 // Implementations are thread-safe.
 class ProcessTable {
