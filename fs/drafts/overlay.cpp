@@ -135,24 +135,35 @@ Overlay::Overlay(const Snapshot& base, const std::optional<VersionId>& version) 
 
 void Overlay::note_name(NodeNumber directory, const std::string& name) {
     dirty_names_.emplace(directory, name);
-    // A row is worth nothing without the rows of the directories above it.
-    for (NodeNumber at = directory;;) {
-        auto& node = nodes_.at(at);
-        if (node.kept) break;
-        node.kept = true;
-        dirty_nodes_.insert(at);
-        if (at == node.parent) break;
-        at = node.parent;
-    }
+    keep(directory);
+}
+
+void Overlay::keep(NodeNumber number) {
+    auto found = nodes_.find(number);
+    if (found == nodes_.end() || found->second.kept) return;
+    found->second.kept = true;
+    dirty_nodes_.insert(number);
+    keep_above(found->second);
+}
+
+void Overlay::keep_above(const OverlayNode& node) {
+    auto [first, last] = unkept_names_.equal_range(node.number);
+    std::vector<std::pair<NodeNumber, std::string>> names;
+    for (auto at = first; at != last; ++at) names.push_back(std::move(at->second));
+    unkept_names_.erase(first, last);
+    for (const auto& [directory, name] : names) note_name(directory, name);
+    if (node.kind == Kind::directory) keep(node.parent);
 }
 
 void Overlay::apply(const DraftChange& change) {
+    std::vector<NodeNumber> newly_kept;
     for (const auto& node : change.nodes) {
         auto& slot = nodes_[node.number];
         bool kept = slot.kept;
         slot = node;
         slot.kept = kept || node.kept || node.changed;
         if (slot.kept) dirty_nodes_.insert(node.number);
+        if (slot.kept && !kept) newly_kept.push_back(node.number);
         if (node.base) by_rank_[node.base_rank] = node.number;
         next_number_ = std::max(next_number_, node.number + 1);
     }
@@ -163,7 +174,7 @@ void Overlay::apply(const DraftChange& change) {
             added.erase(old->second.serial);
             names.erase(old);
         }
-        bool clean_directory = false;
+        bool unkept = false;
         if (name.value) {
             names.emplace(name.name, *name.value);
             if (name.value->serial != 0) {
@@ -171,11 +182,15 @@ void Overlay::apply(const DraftChange& change) {
                 next_serial_ = std::max(next_serial_, name.value->serial + 1);
             }
             auto target = nodes_.find(name.value->node);
-            clean_directory = target != nodes_.end() && !target->second.kept;
+            unkept = target != nodes_.end() && !target->second.kept;
         }
         // A directory that was only looked at is no change of the one above it.
-        if (!clean_directory) note_name(name.directory, name.name);
+        if (unkept)
+            unkept_names_.emplace(name.value->node, std::pair(name.directory, name.name));
+        else
+            note_name(name.directory, name.name);
     }
+    for (NodeNumber number : newly_kept) keep_above(nodes_.at(number));
     for (NodeNumber number : change.erased) {
         auto node = nodes_.find(number);
         if (node == nodes_.end()) continue;
@@ -183,6 +198,7 @@ void Overlay::apply(const DraftChange& change) {
             by_rank_.erase(node->second.base_rank);
         dirty_nodes_.insert(number);
         nodes_.erase(node);
+        unkept_names_.erase(number);
         names_.erase(number);
         added_.erase(number);
     }

@@ -146,7 +146,11 @@ public:
     std::vector<std::uint64_t> staging_files() const;
 
 private:
+    // A row is worth nothing without the rows of the names and directories above it.
     void note_name(NodeNumber directory, const std::string& name);
+    void keep(NodeNumber number);
+    void keep_above(const OverlayNode& node);
+
     std::unordered_map<NodeNumber, OverlayNode> nodes_;
     std::unordered_map<NodeNumber, std::map<std::string, OverlayName, std::less<>>> names_;
     std::unordered_map<NodeNumber, std::map<std::uint64_t, std::string>> added_;  // by serial
@@ -155,6 +159,8 @@ private:
     std::uint64_t next_serial_ = 1;
     std::set<NodeNumber> dirty_nodes_;
     std::set<std::pair<NodeNumber, std::string>> dirty_names_;
+    // Names of nodes that no checkpoint has yet, by node.
+    std::unordered_multimap<NodeNumber, std::pair<NodeNumber, std::string>> unkept_names_;
 };
 
 }  // namespace artfs
