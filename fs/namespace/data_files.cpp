@@ -36,6 +36,19 @@ DataFiles::DataFiles(Store& store, Executor& executor, std::uint64_t next_number
     restock();
 }
 
+template <class Key>
+void DataFiles::hold(std::unordered_map<Key, std::weak_ptr<DataFile>>& files, const Key& key,
+                     std::shared_ptr<DataFile> file) {
+    // Those that nobody holds any more go when they are half of what is there.
+    if (files.size() >= 2 * recently_opened && files.size() >= next_sweep_) {
+        std::erase_if(files, [](const auto& old) { return old.second.expired(); });
+        next_sweep_ = 2 * files.size();
+    }
+    files[key] = file;
+    recent_.push_back(std::move(file));
+    if (recent_.size() > recently_opened) recent_.pop_front();
+}
+
 void DataFiles::restock() {
     while (ready_.size() + coming_ < stock) {
         ++coming_;
@@ -65,9 +78,7 @@ std::uint64_t DataFiles::take_staging() {
     }
     Ready taken = std::move(ready_.front());
     ready_.pop_front();
-    staging_[taken.number] = taken.file;
-    recent_.push_back(taken.file);
-    if (recent_.size() > recently_opened) recent_.pop_front();
+    hold(staging_, taken.number, std::move(taken.file));
     if (ready_.size() < stock / 2) restock();
     return taken.number;
 }
@@ -85,12 +96,9 @@ std::shared_ptr<DataFile> DataFiles::staging(std::uint64_t number) {
             [this, number, resume](Result<Fd> opened) {
                 if (!opened) return resume(opened.error().code);
                 // Two requests may have opened it; one file serves both.
-                if (!open_staging(number)) {
-                    auto file = std::make_shared<DataFile>(DataFile{std::move(*opened)});
-                    staging_[number] = file;
-                    recent_.push_back(std::move(file));
-                    if (recent_.size() > recently_opened) recent_.pop_front();
-                }
+                if (!open_staging(number))
+                    hold(staging_, number,
+                         std::make_shared<DataFile>(DataFile{std::move(*opened)}));
                 resume(0);
             });
     }};
@@ -104,13 +112,8 @@ std::shared_ptr<DataFile> DataFiles::object(const Digest& digest) {
         executor_.offload([this, digest] { return store_.objects().open(digest); },
                           [this, digest, resume](Result<ObjectBytes> opened) {
                               if (!opened) return resume(EIO);
-                              std::erase_if(objects_,
-                                            [](const auto& old) { return old.second.expired(); });
-                              auto file =
-                                  std::make_shared<DataFile>(DataFile{std::move(opened->fd)});
-                              objects_[digest] = file;
-                              recent_.push_back(std::move(file));
-                              if (recent_.size() > recently_opened) recent_.pop_front();
+                              hold(objects_, digest,
+                                   std::make_shared<DataFile>(DataFile{std::move(opened->fd)}));
                               resume(0);
                           });
     }};
@@ -147,16 +150,17 @@ void DataFiles::copy_up(const OverlayNode& node, std::uint64_t size,
     };
     executor_.offload(copy, [this, number, done](Result<Fd> made) {
         if (!made) return done(tl::unexpected(made.error()));
-        auto file = std::make_shared<DataFile>(DataFile{std::move(*made)});
-        staging_[number] = file;
-        recent_.push_back(std::move(file));
-        if (recent_.size() > recently_opened) recent_.pop_front();
+        hold(staging_, number, std::make_shared<DataFile>(DataFile{std::move(*made)}));
         done(number);
     });
 }
 
 void DataFiles::remove(std::vector<std::uint64_t> numbers) {
-    for (auto number : numbers) staging_.erase(number);
+    for (auto number : numbers) {
+        // An open file would keep its blocks on the disk.
+        if (auto file = open_staging(number)) std::erase(recent_, file);
+        staging_.erase(number);
+    }
     executor_.pool([this, numbers = std::move(numbers)] {
         for (auto number : numbers) unlink(store_.staging_path(number).c_str());
     });

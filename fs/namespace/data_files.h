@@ -39,6 +39,9 @@ public:
 
 private:
     void restock();
+    template <class Key>
+    void hold(std::unordered_map<Key, std::weak_ptr<DataFile>>& files, const Key& key,
+              std::shared_ptr<DataFile> file);
 
     Store& store_;
     Executor& executor_;
@@ -53,6 +56,7 @@ private:
     std::unordered_map<Digest, std::weak_ptr<DataFile>> objects_;
     // Opened by a suspended request: held until the request has taken it, or others pushed it out.
     std::deque<std::shared_ptr<DataFile>> recent_;
+    std::size_t next_sweep_ = 0;  // of the maps above, by their size
 };
 
 }  // namespace artfs
