@@ -57,8 +57,8 @@ Result<> ControlServer::start() {
     if (!directory) return tl::unexpected(directory.error());
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    std::string short_path = "/proc/self/fd/" + std::to_string(directory->get()) + "/" +
-                             path.filename().string();
+    std::string short_path =
+        "/proc/self/fd/" + std::to_string(directory->get()) + "/" + path.filename().string();
     short_path.copy(address.sun_path, sizeof address.sun_path - 1);
     if (bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
         return fail_errno("binding " + path.string());
@@ -174,9 +174,11 @@ nlohmann::json ControlServer::run_start(const Json& request) {
     order.wrapper = request.value("wrapper", 0);
     order.name = text(request, "name");
     if (!order.name.empty() && !RunName::parse(order.name))
-        return refusal(2, "'" + order.name + "' is no name for a run: use letters, digits, '_', '.' and '-'");
+        return refusal(
+            2, "'" + order.name + "' is no name for a run: use letters, digits, '_', '.' and '-'");
     order.job_type = text(request, "job_type");
-    if (request.contains("config") && request["config"].is_object()) order.config = request["config"];
+    if (request.contains("config") && request["config"].is_object())
+        order.config = request["config"];
     if (request.contains("tags")) order.tags = request["tags"].get<std::vector<std::string>>();
     if (request.contains("ok_exit")) order.ok_exit = request["ok_exit"].get<std::vector<int>>();
     if (request.contains("command"))
@@ -184,9 +186,8 @@ nlohmann::json ControlServer::run_start(const Json& request) {
     order.pins = text_map(request, "pins");
     order.types = text_map(request, "types");
     order.aliases = text_map(request, "aliases");
-    auto started = on_dispatch<RunRecord>([this, order](RunKeeper::Started done) {
-        runs_.start_explicit(order, std::move(done));
-    });
+    auto started = on_dispatch<RunRecord>(
+        [this, order](RunKeeper::Started done) { runs_.start_explicit(order, std::move(done)); });
     if (!started) return refusal(started.error());
     return {{"ok", true},
             {"id", started->id.text()},
@@ -223,7 +224,8 @@ Result<ControlServer::Named> ControlServer::named_run(const Json& request) {
         if (kept.empty()) return fail(ENODATA, "no draft is waiting");
         for (const auto& draft : kept)
             if (draft.run != kept.front().run)
-                return fail(EINVAL, "drafts of several runs are waiting: name one (art status lists them)");
+                return fail(EINVAL,
+                            "drafts of several runs are waiting: name one (art status lists them)");
         return Named{kept.front().run, false};
     }
     auto run = txn->run(mount_.options.project, name);
@@ -271,8 +273,10 @@ nlohmann::json ControlServer::commit(const Json& request, bool keep) {
     Json reply{{"ok", true}, {"versions", Json::array()}, {"discarded", Json::array()}};
     if (run->live) {
         if (keep) {
-            auto sealed = on_dispatch<std::vector<SealedDraft>>(
-                [this, id = run->id](RunKeeper::Sealed done) { runs_.commit(id, std::move(done)); });
+            auto sealed =
+                on_dispatch<std::vector<SealedDraft>>([this, id = run->id](RunKeeper::Sealed done) {
+                    runs_.commit(id, std::move(done));
+                });
             if (!sealed) return refusal(sealed.error());
             reply["versions"] = sealed_as_json(*mount_.store.catalog().read(), *sealed);
             if (reply["versions"].empty()) return refusal(1, "the run has nothing to commit");
@@ -312,10 +316,11 @@ nlohmann::json ControlServer::commit(const Json& request, bool keep) {
         if (outcome->empty()) return refusal(1, "the run has nothing to discard");
         reply["discarded"] = *outcome;
     }
-    auto shown = on_dispatch<bool>([this, id = run->id, sealed](std::function<void(Result<bool>)> done) {
-        runs_.kept_are_gone(id, sealed);
-        done(true);
-    });
+    auto shown =
+        on_dispatch<bool>([this, id = run->id, sealed](std::function<void(Result<bool>)> done) {
+            runs_.kept_are_gone(id, sealed);
+            done(true);
+        });
     if (!shown) return refusal(shown.error());
     return reply;
 }

@@ -37,10 +37,11 @@ Result<DaemonOptions> parse_options(int argc, char** argv, std::string& help) {
     std::string store;
     std::string mountpoint;
     std::string mount_options;
-    po::options_description all("artd: serve a store of versioned artifacts as a file system\n\n"
-                                "artd --store DIR --mount DIR [options]\n\nOptions");
-    all.add_options()("help,h", "show this text")(
-        "store", po::value(&store)->value_name("DIR"), "the store's directory; made if missing")(
+    po::options_description all(
+        "artd: serve a store of versioned artifacts as a file system\n\n"
+        "artd --store DIR --mount DIR [options]\n\nOptions");
+    all.add_options()("help,h", "show this text")("store", po::value(&store)->value_name("DIR"),
+                                                  "the store's directory; made if missing")(
         "mount", po::value(&mountpoint)->value_name("DIR"), "where to mount it")(
         "project", po::value(&options.project)->value_name("NAME"), "project to mount")(
         "option,o", po::value(&mount_options)->value_name("LIST"),
@@ -68,7 +69,8 @@ Result<DaemonOptions> parse_options(int argc, char** argv, std::string& help) {
     if (store.empty() || mountpoint.empty())
         return fail(EINVAL, "--store and --mount are needed: see artd --help");
     if (!ProjectName::parse(options.project))
-        return fail(EINVAL, "'" + options.project + "' is no project name: use letters, digits, '_', '.' and '-'");
+        return fail(EINVAL, "'" + options.project +
+                                "' is no project name: use letters, digits, '_', '.' and '-'");
     options.store = std::filesystem::absolute(store).lexically_normal();
     options.mountpoint = std::filesystem::absolute(mountpoint).lexically_normal();
     return options;

@@ -46,11 +46,11 @@ nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time s
     const auto& session = mount.session;
     nlohmann::json status;
     const auto& why = mount.options.passthrough_why;
-    status["mounts"] = {{{"path", mount.options.mountpoint.string()},
-                         {"project", mount.options.project},
-                         {"passthrough", why.empty()},
-                         {"passthrough_why",
-                          why.empty() ? "sealed files are read straight from the store" : why}}};
+    status["mounts"] = {
+        {{"path", mount.options.mountpoint.string()},
+         {"project", mount.options.project},
+         {"passthrough", why.empty()},
+         {"passthrough_why", why.empty() ? "sealed files are read straight from the store" : why}}};
     status["daemon"] = {{"pid", getpid()},
                         {"version", program_version},
                         {"started", rfc3339(started)},
@@ -70,7 +70,9 @@ nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time s
     for (const auto& [serial, view] : session.views()) {
         if (!view.draft || !view.artifact) continue;
         shown.insert(*view.draft);
-        const char* state = !view.abandoned.empty() ? "abandoned" : view.sealing ? "sealing" : "open";
+        const char* state = !view.abandoned.empty() ? "abandoned"
+                            : view.sealing          ? "sealing"
+                                                    : "open";
         status["drafts"].push_back(draft_row(mount, view.name, *view.artifact,
                                              session.view_base(view.base_serial)->base,
                                              staged_bytes(view), view.draft_since, state));

@@ -93,8 +93,9 @@ int exit_status_of(const Error& error) {
 Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& ready) {
     raise_descriptor_limit();
     if (access("/dev/fuse", F_OK) != 0)
-        return fail(ENODEV, "this machine has no /dev/fuse: load the fuse module (modprobe fuse), "
-                            "or give the container the device");
+        return fail(ENODEV,
+                    "this machine has no /dev/fuse: load the fuse module (modprobe fuse), "
+                    "or give the container the device");
     // Every thread that is made from here on has the signals blocked.
     FuseAdapter* mounted = nullptr;
     SignalThread signals([&mounted] {
@@ -108,7 +109,9 @@ Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& 
     auto config = load_config((*store)->config_path());
     if (!config) return tl::unexpected(config.error());
     CatalogThread catalog((*store)->catalog());
-    auto write = [&catalog](CatalogThread::Change change) { return catalog.write(std::move(change)); };
+    auto write = [&catalog](CatalogThread::Change change) {
+        return catalog.write(std::move(change));
+    };
     auto next_staging = recover({**store, write, config->never_keep});
     if (!next_staging) return tl::unexpected(next_staging.error());
     if (auto prepared = prepare_mountpoint(options.mountpoint, options.store); !prepared)

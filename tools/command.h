@@ -38,7 +38,7 @@ struct Command {
     const char* summary;  // one line
     std::size_t least;    // positional arguments
     std::size_t most;
-    bool runs_command;    // takes a command line of its own
+    bool runs_command;  // takes a command line of its own
     std::function<void(po::options_description&)> options;
     std::function<int(const Arguments&)> run;
 };

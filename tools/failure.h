@@ -10,11 +10,11 @@ namespace artfs {
 
 enum Exit : int {
     exit_done = 0,
-    exit_no = 1,        // the answer is no
+    exit_no = 1,  // the answer is no
     exit_usage = 2,
     exit_not_found = 3,
     exit_refused = 4,
-    exit_failed = 5,    // the store or the machine
+    exit_failed = 5,  // the store or the machine
 };
 
 // Thrown by commands, printed once by main as `art: what is wrong: what to do`.

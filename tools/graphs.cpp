@@ -14,13 +14,15 @@ int run_lineage(const Arguments& arguments) {
     LineageQuery query;
     query.files = arguments.flag("files");
     if (arguments.flag("downstream")) {
-        if (arguments.flag("upstream")) throw Failure(exit_usage, "choose one of --upstream and --downstream");
+        if (arguments.flag("upstream"))
+            throw Failure(exit_usage, "choose one of --upstream and --downstream");
         query.direction = Direction::downstream;
     }
     if (arguments.has("depth")) {
         std::string text = arguments.text("depth");
         auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), query.depth);
-        if (bad != std::errc() || end != text.data() + text.size()) throw Failure(exit_usage, "--depth takes a number");
+        if (bad != std::errc() || end != text.data() + text.size())
+            throw Failure(exit_usage, "--depth takes a number");
     }
     if (names_run(reader.txn(), reader.project(), ref))
         query.run = find_run(reader.txn(), reader.project(), ref.name);
@@ -30,7 +32,10 @@ int run_lineage(const Arguments& arguments) {
     if (arguments.flag("json")) {
         auto list = nlohmann::json::array();
         for (const auto& step : steps)
-            list.push_back({{"depth", step.depth}, {"node", step.node}, {"files", step.files}, {"again", step.again}});
+            list.push_back({{"depth", step.depth},
+                            {"node", step.node},
+                            {"files", step.files},
+                            {"again", step.again}});
         show_json(list);
         return exit_done;
     }

@@ -44,24 +44,30 @@ Json versions_of(Reader& reader, const ArtifactRecord& artifact, const Arguments
 }
 
 void show_versions(const Json& versions) {
-    std::vector<std::vector<std::string>> rows{{"VERSION", "ALIASES", "SIZE", "CHANGED", "CARRIED", "MADE BY", "WHEN"}};
+    std::vector<std::vector<std::string>> rows{
+        {"VERSION", "ALIASES", "SIZE", "CHANGED", "CARRIED", "MADE BY", "WHEN"}};
     for (const auto& version : versions)
-        rows.push_back({version["artifact"].get<std::string>() + ":" + version["version"].get<std::string>(),
-                        joined(version["aliases"]), human_size(version["size"]), std::to_string(version["changed"].get<int>()),
-                        std::to_string(version["carried_over"].get<int>()), joined(version["logged_by"]),
-                        age_of(version["created"])});
+        rows.push_back(
+            {version["artifact"].get<std::string>() + ":" + version["version"].get<std::string>(),
+             joined(version["aliases"]), human_size(version["size"]),
+             std::to_string(version["changed"].get<int>()),
+             std::to_string(version["carried_over"].get<int>()), joined(version["logged_by"]),
+             age_of(version["created"])});
     show_text(table(rows));
 }
 
-int list_files(Reader& reader, const VersionRecord& version, const Ref& ref, const Arguments& arguments) {
+int list_files(Reader& reader, const VersionRecord& version, const Ref& ref,
+               const Arguments& arguments) {
     auto document = describe_version(reader.reading(), version, Detail::full);
     auto files = Json::array();
     for (const auto& file : document["files"]) {
         std::string path = file["path"];
-        if (ref.path.empty() || path == ref.path || path.starts_with(ref.path + "/")) files.push_back(file);
+        if (ref.path.empty() || path == ref.path || path.starts_with(ref.path + "/"))
+            files.push_back(file);
     }
     if (files.empty() && !ref.path.empty())
-        throw Failure(exit_not_found, "no file '" + ref.path + "' in that version: art ls lists them");
+        throw Failure(exit_not_found,
+                      "no file '" + ref.path + "' in that version: art ls lists them");
     if (arguments.flag("json")) {
         show_json(files);
         return exit_done;
@@ -84,8 +90,10 @@ int run_ls(const Arguments& arguments) {
     if (!arguments.positional.empty()) {
         Ref ref = parse_ref(arguments.positional[0]);
         if (ref.versioned || !ref.path.empty())
-            return list_files(reader, find_version(reader.txn(), reader.project(), ref), ref, arguments);
-        auto versions = versions_of(reader, find_artifact(reader.txn(), reader.project(), ref), arguments);
+            return list_files(reader, find_version(reader.txn(), reader.project(), ref), ref,
+                              arguments);
+        auto versions =
+            versions_of(reader, find_artifact(reader.txn(), reader.project(), ref), arguments);
         if (arguments.flag("json"))
             show_json(versions);
         else
@@ -98,14 +106,16 @@ int run_ls(const Arguments& arguments) {
     for (const auto& artifact : reader.txn().artifacts(reader.project())) {
         if (list.size() == limit) break;
         auto versions = reader.txn().versions(artifact.id);
-        auto head = artifact.head ? reader.txn().version(artifact.id, *artifact.head) : std::nullopt;
+        auto head =
+            artifact.head ? reader.txn().version(artifact.id, *artifact.head) : std::nullopt;
         list.push_back({{"artifact", artifact.name},
                         {"type", artifact.type},
                         {"latest", head ? Json("v" + std::to_string(head->number)) : Json(nullptr)},
                         {"size", head ? head->size : 0},
                         {"versions", versions.size()},
                         {"created", rfc3339(artifact.created)}});
-        rows.push_back({artifact.name, artifact.type, head ? "v" + std::to_string(head->number) : "-",
+        rows.push_back({artifact.name, artifact.type,
+                        head ? "v" + std::to_string(head->number) : "-",
                         head ? human_size(head->size) : "-", std::to_string(versions.size())});
     }
     if (arguments.flag("json"))
@@ -125,7 +135,8 @@ int run_log(const Arguments& arguments) {
         list = versions_of(reader, find_artifact(reader.txn(), reader.project(), ref), arguments);
     } else {
         for (const auto& artifact : reader.txn().artifacts(reader.project()))
-            for (auto& version : versions_of(reader, artifact, arguments)) list.push_back(std::move(version));
+            for (auto& version : versions_of(reader, artifact, arguments))
+                list.push_back(std::move(version));
         std::stable_sort(list.begin(), list.end(), [](const Json& a, const Json& b) {
             return a["created"].get<std::string>() > b["created"].get<std::string>();
         });
@@ -157,9 +168,13 @@ int run_runs(const Arguments& arguments) {
         artifact = find_artifact(txn, reader.project(), parse_ref(arguments.text("artifact")));
     auto touches = [&](const RunRecord& run) {
         for (const auto& use : txn.uses_of(run.id))
-            if (auto version = txn.version(use.version); version && version->artifact == artifact->id) return true;
+            if (auto version = txn.version(use.version);
+                version && version->artifact == artifact->id)
+                return true;
         for (const auto& log : txn.logs_of(run.id))
-            if (auto version = txn.version(log.version); version && version->artifact == artifact->id) return true;
+            if (auto version = txn.version(log.version);
+                version && version->artifact == artifact->id)
+                return true;
         return false;
     };
     bool json = arguments.flag("json");
@@ -171,21 +186,26 @@ int run_runs(const Arguments& arguments) {
         if (arguments.has("job-type") && run.job_type != arguments.text("job-type")) return true;
         if (!state.empty() && state != to_string(run.state)) return true;
         if (artifact && !touches(run)) return true;
-        list.push_back(describe_run(reader.reading(), run, arguments.flag("long") ? Detail::full : Detail::brief));
+        list.push_back(describe_run(reader.reading(), run,
+                                    arguments.flag("long") ? Detail::full : Detail::brief));
         return true;
     });
     if (json) {
         show_json(list);
         return exit_done;
     }
-    std::vector<std::vector<std::string>> rows{{"RUN", "JOB TYPE", "STATE", "EXIT", "LOGGED", "STARTED"}};
+    std::vector<std::vector<std::string>> rows{
+        {"RUN", "JOB TYPE", "STATE", "EXIT", "LOGGED", "STARTED"}};
     for (const auto& run : list) {
-        std::string exit = run["exit_code"].is_null() ? (run["signal"].is_null() ? "-" : "signal " + run["signal"].dump())
-                                                      : run["exit_code"].dump();
+        std::string exit = run["exit_code"].is_null()
+                               ? (run["signal"].is_null() ? "-" : "signal " + run["signal"].dump())
+                               : run["exit_code"].dump();
         std::string logged;
         for (const auto& log : run["logs"])
-            logged += (logged.empty() ? "" : ", ") + log["artifact"].get<std::string>() + ":" + log["version"].get<std::string>();
-        rows.push_back({run["name"], run["job_type"], state_colour(run["state"]), exit, logged, age_of(run["started"])});
+            logged += (logged.empty() ? "" : ", ") + log["artifact"].get<std::string>() + ":" +
+                      log["version"].get<std::string>();
+        rows.push_back({run["name"], run["job_type"], state_colour(run["state"]), exit, logged,
+                        age_of(run["started"])});
     }
     show_text(table(rows));
     return exit_done;

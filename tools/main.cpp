@@ -12,9 +12,12 @@ using namespace artfs;
 po::options_description options_of(const Command& command) {
     po::options_description options("Options");
     options.add_options()("help,h", "show this text")(
-        "store", po::value<std::string>()->value_name("DIR"), "the store (else $ART_STORE, the mount's, or the default)")(
-        "project", po::value<std::string>()->value_name("NAME"), "the project (else $ART_PROJECT, the mount's, or 'default')")(
-        "mount", po::value<std::string>()->value_name("DIR"), "the mount (else $ART_MOUNT, or the live one)");
+        "store", po::value<std::string>()->value_name("DIR"),
+        "the store (else $ART_STORE, the mount's, or the default)")(
+        "project", po::value<std::string>()->value_name("NAME"),
+        "the project (else $ART_PROJECT, the mount's, or 'default')")(
+        "mount", po::value<std::string>()->value_name("DIR"),
+        "the mount (else $ART_MOUNT, or the live one)");
     command.options(options);
     return options;
 }
@@ -35,8 +38,9 @@ std::string overview() {
         name.resize(10, ' ');
         text += "  " + name + command.summary + "\n";
     }
-    return text + "\nReferences: artifact, artifact:v0, artifact:alias/path, artifact@sha256:HEX, @run\n"
-                  "Exit status: 0 done, 1 the answer is no, 2 usage, 3 not found, 4 refused, 5 failed\n";
+    return text +
+           "\nReferences: artifact, artifact:v0, artifact:alias/path, artifact@sha256:HEX, @run\n"
+           "Exit status: 0 done, 1 the answer is no, 2 usage, 3 not found, 4 refused, 5 failed\n";
 }
 
 // What stands before `--` (or, for commands that run others, before the first word that is no
@@ -50,24 +54,28 @@ Arguments parse(const Command& command, std::vector<std::string> words) {
         auto takes_value = [&](const std::string& word) {
             auto name = word.substr(word.find_first_not_of('-'));
             const auto* option = described.find_nothrow(name, false);
-            return option != nullptr && word.find('=') == std::string::npos && option->semantic()->max_tokens() > 0;
+            return option != nullptr && word.find('=') == std::string::npos &&
+                   option->semantic()->max_tokens() > 0;
         };
         std::size_t at = 0;
         while (at < words.size() && words[at].starts_with('-') && words[at] != "--")
             at += takes_value(words[at]) ? 2 : 1;
         at = std::min(at, words.size());
         auto rest = words.begin() + static_cast<std::ptrdiff_t>(at);
-        arguments.command.assign(rest != words.end() && *rest == "--" ? rest + 1 : rest, words.end());
+        arguments.command.assign(rest != words.end() && *rest == "--" ? rest + 1 : rest,
+                                 words.end());
         words.erase(rest, words.end());
     }
     hidden.add_options()("positional", po::value<std::vector<std::string>>());
     po::positional_options_description places;
     places.add("positional", -1);
     try {
-        po::store(po::command_line_parser(words).options(hidden).positional(places).run(), arguments.values);
+        po::store(po::command_line_parser(words).options(hidden).positional(places).run(),
+                  arguments.values);
         po::notify(arguments.values);
     } catch (const po::error& wrong) {
-        throw Failure(exit_usage, std::string(wrong.what()) + ": see art " + command.name + " --help");
+        throw Failure(exit_usage,
+                      std::string(wrong.what()) + ": see art " + command.name + " --help");
     }
     arguments.positional = arguments.list("positional");
     if (!arguments.has("help") &&

@@ -72,7 +72,8 @@ int start_daemon(const std::vector<std::string>& words, bool foreground, const f
         std::from_chars(line.data() + 6, line.data() + space, status);
         throw Failure(status, line.substr(space + 1));
     }
-    throw Failure(exit_failed, "artd ended before the mount answered: see " + (store / "artd.log").string());
+    throw Failure(exit_failed,
+                  "artd ended before the mount answered: see " + (store / "artd.log").string());
 }
 
 bool ends_like_json(const Arguments& arguments, const Json& reply) {
@@ -83,16 +84,25 @@ bool ends_like_json(const Arguments& arguments, const Json& reply) {
 
 Json offline_status(const Arguments& arguments) {
     Reader reader(arguments);
-    Json status{{"mounts", Json::array()}, {"daemon", nullptr}, {"runs", Json::array()}, {"drafts", Json::array()}, {"warnings", Json::array()}};
+    Json status{{"mounts", Json::array()},
+                {"daemon", nullptr},
+                {"runs", Json::array()},
+                {"drafts", Json::array()},
+                {"warnings", Json::array()}};
     for (const auto& draft : reader.txn().drafts()) {
         auto run = reader.txn().run(draft.run);
         auto artifact = draft.artifact ? reader.txn().artifact(*draft.artifact) : std::nullopt;
         if (!run || !artifact) continue;
         auto base = draft.base.version ? reader.txn().version(*draft.base.version) : std::nullopt;
         auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - draft.created);
-        status["drafts"].push_back({{"run", run->name}, {"artifact", artifact->name},
-                                    {"base", base ? Json("v" + std::to_string(base->number)) : Json(nullptr)},
-                                    {"size", draft.size}, {"age_seconds", age.count()}, {"state", "abandoned"}, {"waits_for", nullptr}});
+        status["drafts"].push_back(
+            {{"run", run->name},
+             {"artifact", artifact->name},
+             {"base", base ? Json("v" + std::to_string(base->number)) : Json(nullptr)},
+             {"size", draft.size},
+             {"age_seconds", age.count()},
+             {"state", "abandoned"},
+             {"waits_for", nullptr}});
     }
     return status;
 }
@@ -101,19 +111,26 @@ std::string status_text(const Json& status, const Site& site) {
     std::string text = bold("store") + " " + site.store.string() + "\n";
     if (status["mounts"].empty()) text += "not mounted: art mount\n";
     for (const auto& mount : status["mounts"])
-        text += bold("mount") + " " + mount["path"].get<std::string>() + " (project " + mount["project"].get<std::string>() +
-                "); passthrough " + (mount["passthrough"] == true ? "on: " : "off: ") + mount["passthrough_why"].get<std::string>() + "\n";
+        text += bold("mount") + " " + mount["path"].get<std::string>() + " (project " +
+                mount["project"].get<std::string>() + "); passthrough " +
+                (mount["passthrough"] == true ? "on: " : "off: ") +
+                mount["passthrough_why"].get<std::string>() + "\n";
     for (const auto& run : status["runs"]) {
         std::string command;
         for (const auto& word : run["command"]) command += " " + word.get<std::string>();
-        text += bold("run") + " " + run["name"].get<std::string>() + " " + run["state"].get<std::string>() + command + "\n";
+        text += bold("run") + " " + run["name"].get<std::string>() + " " +
+                run["state"].get<std::string>() + command + "\n";
     }
     for (const auto& draft : status["drafts"])
-        text += bold("draft") + " of " + draft["artifact"].get<std::string>() + " by " + draft["run"].get<std::string>() + ", " +
-                human_size(draft["size"]) + ", " + human_age(draft["age_seconds"]) + " old, " + draft["state"].get<std::string>() + "\n";
+        text += bold("draft") + " of " + draft["artifact"].get<std::string>() + " by " +
+                draft["run"].get<std::string>() + ", " + human_size(draft["size"]) + ", " +
+                human_age(draft["age_seconds"]) + " old, " + draft["state"].get<std::string>() +
+                "\n";
     for (const auto& stale : status["stale"])
-        text += bold("stale") + " " + stale["artifact"].get<std::string>() + ":" + stale["version"].get<std::string>() + "\n";
-    for (const auto& warning : status["warnings"]) text += bold("warning") + " " + warning.get<std::string>() + "\n";
+        text += bold("stale") + " " + stale["artifact"].get<std::string>() + ":" +
+                stale["version"].get<std::string>() + "\n";
+    for (const auto& warning : status["warnings"])
+        text += bold("warning") + " " + warning.get<std::string>() + "\n";
     return text;
 }
 
@@ -124,13 +141,16 @@ Json settle_drafts(const Arguments& arguments, const char* op) {
     if (auto reply = ask_daemon(site.store, {{"op", op}, {"run", name}})) return *reply;
     auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
     if (name.empty()) throw Failure(exit_usage, "name the run: art status lists drafts");
-    RunId run = find_run(*store->catalog().read(), site.project, parse_ref(name.starts_with('@') ? name : "@" + name).name).id;
+    RunId run = find_run(*store->catalog().read(), site.project,
+                         parse_ref(name.starts_with('@') ? name : "@" + name).name)
+                    .id;
     Json reply{{"versions", Json::array()}, {"discarded", Json::array()}};
     if (std::string(op) == "commit")
         reply["versions"] = value_of(commit_kept(*store, run));
     else
         reply["discarded"] = value_of(discard_kept(*store, run));
-    if (reply["versions"].empty() && reply["discarded"].empty()) throw Failure(exit_no, "the run left no draft");
+    if (reply["versions"].empty() && reply["discarded"].empty())
+        throw Failure(exit_no, "the run left no draft");
     return reply;
 }
 
@@ -140,24 +160,30 @@ int run_mount(const Arguments& arguments) {
     Site site = find_site(arguments);
     fs::path where = arguments.text("mount");
     if (!arguments.positional.empty()) where = arguments.positional[0];
-    if (where.empty()) where = fs::path(std::getenv("HOME") != nullptr ? std::getenv("HOME") : "/root") / "art";
+    if (where.empty())
+        where = fs::path(std::getenv("HOME") != nullptr ? std::getenv("HOME") : "/root") / "art";
     where = fs::absolute(where).lexically_normal();
     if (!where.has_filename()) where = where.parent_path();
-    std::string project = arguments.text("project", std::getenv("ART_PROJECT") != nullptr ? std::getenv("ART_PROJECT") : "default");
-    std::vector<std::string> words{daemon_program(), "--store", site.store.string(), "--project", project, "--mount", where.string()};
+    std::string project = arguments.text(
+        "project", std::getenv("ART_PROJECT") != nullptr ? std::getenv("ART_PROJECT") : "default");
+    std::vector<std::string> words{daemon_program(), "--store", site.store.string(), "--project",
+                                   project,          "--mount", where.string()};
     bool foreground = arguments.flag("foreground");
     if (foreground) words.emplace_back("--foreground");
     if (arguments.flag("allow-other")) words.emplace_back("--allow-other");
     if (arguments.flag("read-only")) words.emplace_back("--read-only");
     if (arguments.has("options")) words.insert(words.end(), {"-o", arguments.text("options")});
     start_daemon(words, foreground, site.store);
-    show_text("mounted " + site.store.string() + " (project " + project + ") on " + where.string() + "\n");
+    show_text("mounted " + site.store.string() + " (project " + project + ") on " + where.string() +
+              "\n");
     return exit_done;
 }
 
 int run_umount(const Arguments& arguments) {
     Site site = find_site(arguments);
-    fs::path where = arguments.positional.empty() ? site.mountpoint : fs::absolute(arguments.positional[0]).lexically_normal();
+    fs::path where = arguments.positional.empty()
+                         ? site.mountpoint
+                         : fs::absolute(arguments.positional[0]).lexically_normal();
     auto reply = ask_daemon(site.store, {{"op", "umount"}, {"lazy", arguments.flag("lazy")}});
     if (!reply) {
         // What a daemon that died left behind.
@@ -185,7 +211,8 @@ int run_status(const Arguments& arguments) {
     status["stale"] = Json::array();
     for (const auto& version : stale_versions(reader.txn(), reader.project())) {
         auto artifact = reader.txn().artifact(version.artifact);
-        status["stale"].push_back({{"artifact", artifact ? artifact->name : ""}, {"version", "v" + std::to_string(version.number)}});
+        status["stale"].push_back({{"artifact", artifact ? artifact->name : ""},
+                                   {"version", "v" + std::to_string(version.number)}});
     }
     if (!ends_like_json(arguments, status)) show_text(status_text(status, site));
     return exit_done;
@@ -195,7 +222,8 @@ int run_commit(const Arguments& arguments) {
     auto reply = settle_drafts(arguments, "commit");
     if (ends_like_json(arguments, reply["versions"])) return exit_done;
     for (const auto& version : reply["versions"])
-        show_text(version["artifact"].get<std::string>() + ":" + version["version"].get<std::string>() +
+        show_text(version["artifact"].get<std::string>() + ":" +
+                  version["version"].get<std::string>() +
                   (version["new"] == true ? "\n" : " (equal content: no new version)\n"));
     return exit_done;
 }
@@ -203,7 +231,8 @@ int run_commit(const Arguments& arguments) {
 int run_discard(const Arguments& arguments) {
     auto reply = settle_drafts(arguments, "discard");
     if (ends_like_json(arguments, reply["discarded"])) return exit_done;
-    for (const auto& artifact : reply["discarded"]) show_text("dropped the draft of " + artifact.get<std::string>() + "\n");
+    for (const auto& artifact : reply["discarded"])
+        show_text("dropped the draft of " + artifact.get<std::string>() + "\n");
     return exit_done;
 }
 

@@ -15,9 +15,9 @@ std::string bold(const std::string& text);
 std::string dim(const std::string& text);
 std::string state_colour(const std::string& state);
 
-std::string human_size(std::uint64_t bytes);      // 52.4 MiB
-std::string human_age(std::int64_t seconds);      // 3 h
-std::string age_of(const std::string& timestamp); // of RFC 3339
+std::string human_size(std::uint64_t bytes);       // 52.4 MiB
+std::string human_age(std::int64_t seconds);       // 3 h
+std::string age_of(const std::string& timestamp);  // of RFC 3339
 
 // Columns padded to their widest cell; the first row is the header.
 std::string table(const std::vector<std::vector<std::string>>& rows);

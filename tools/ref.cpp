@@ -7,8 +7,9 @@ namespace artfs {
 
 Ref parse_ref(const std::string& text) {
     auto wrong = [&](const std::string& why) {
-        return Failure(exit_usage, "'" + text + "' is no reference, " + why +
-                                       ": write artifact, artifact:v0, artifact:alias/path or @run");
+        return Failure(exit_usage,
+                       "'" + text + "' is no reference, " + why +
+                           ": write artifact, artifact:v0, artifact:alias/path or @run");
     };
     Ref ref;
     if (text.starts_with('@')) {
@@ -50,7 +51,8 @@ Ref parse_ref(const std::string& text) {
 ArtifactRecord find_artifact(const ReadTxn& txn, const std::string& project, const Ref& ref) {
     auto artifact = txn.artifact(project, ref.name);
     if (!artifact)
-        throw Failure(exit_not_found, "no artifact is called '" + ref.name + "': art ls lists them");
+        throw Failure(exit_not_found,
+                      "no artifact is called '" + ref.name + "': art ls lists them");
     return *artifact;
 }
 
@@ -65,8 +67,7 @@ VersionRecord find_version(const ReadTxn& txn, const std::string& project, const
             found = version;
         }
     } else if (ref.version.empty() || ref.version == "latest") {
-        if (!artifact.head)
-            throw Failure(exit_not_found, "'" + ref.name + "' has no version yet");
+        if (!artifact.head) throw Failure(exit_not_found, "'" + ref.name + "' has no version yet");
         found = txn.version(artifact.id, *artifact.head);
     } else if (auto number = VersionNumber::parse(ref.version)) {
         found = txn.version(artifact.id, number->value);

@@ -11,11 +11,11 @@ namespace artfs {
 // mnist-raw   mnist-raw:v1   mnist-raw:best/training.pt   mnist-raw@sha256:<hex>   @run
 struct Ref {
     bool run = false;
-    std::string name;       // of the artifact or run
-    std::string version;    // number or alias; empty: latest
-    std::string digest;     // hexadecimal, at least 8 digits; empty: none
-    std::string path;       // of a file; empty: none
-    bool versioned = false; // a version was named
+    std::string name;        // of the artifact or run
+    std::string version;     // number or alias; empty: latest
+    std::string digest;      // hexadecimal, at least 8 digits; empty: none
+    std::string path;        // of a file; empty: none
+    bool versioned = false;  // a version was named
 };
 
 Ref parse_ref(const std::string& text);  // throws Failure

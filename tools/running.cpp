@@ -27,7 +27,8 @@ using Json = nlohmann::json;
 std::pair<std::string, std::string> key_value(const std::string& text, const char* option) {
     auto equals = text.find('=');
     if (equals == std::string::npos || equals == 0)
-        throw Failure(exit_usage, std::string("--") + option + " takes NAME=VALUE, not '" + text + "'");
+        throw Failure(exit_usage,
+                      std::string("--") + option + " takes NAME=VALUE, not '" + text + "'");
     return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -46,7 +47,8 @@ Json config_of_options(const Arguments& arguments) {
         if (item.find('=') == std::string::npos) {
             auto text = value_of(read_file(item));
             auto object = Json::parse(text, nullptr, false);
-            if (!object.is_object()) throw Failure(exit_usage, item + " is no JSON object: correct it");
+            if (!object.is_object())
+                throw Failure(exit_usage, item + " is no JSON object: correct it");
             config.update(object);
             continue;
         }
@@ -156,7 +158,8 @@ struct Child {
         settings.append(chunk, static_cast<std::size_t>(got));
     if (settings.empty()) _exit(exit_failed);
     std::istringstream lines(settings);
-    for (std::string name, value; std::getline(lines, name, '\0') && std::getline(lines, value, '\0');)
+    for (std::string name, value;
+         std::getline(lines, name, '\0') && std::getline(lines, value, '\0');)
         setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> argv;
     for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
@@ -173,7 +176,8 @@ Child start(const std::vector<std::string>& command) {
     int err[2];
     if (pipe2(go, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
         throw Failure(exit_failed, "no pipe could be made");
-    bool on_terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+    bool on_terminal =
+        isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
     Child child;
     int master = -1;
     if (on_terminal) {
@@ -224,7 +228,8 @@ int relay_until_end(Child& child, OutputLog& log) {
         if (window_changed != 0 && child.terminal) {
             window_changed = 0;
             winsize size{};
-            if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) ioctl(child.terminal.get(), TIOCSWINSZ, &size);
+            if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+                ioctl(child.terminal.get(), TIOCSWINSZ, &size);
         }
         bool moved = false;
         for (std::size_t i = 0; ready > 0 && i < child.outputs.size(); ++i) {
@@ -235,25 +240,35 @@ int relay_until_end(Child& child, OutputLog& log) {
         if (ready > 0 && typing && waiting.back().revents != 0) {
             char keys[4096];
             auto got = read(STDIN_FILENO, keys, sizeof keys);
-            if (got <= 0 || !write_all(child.terminal.get(), {keys, static_cast<std::size_t>(got)})) typing = false;
+            if (got <= 0 || !write_all(child.terminal.get(), {keys, static_cast<std::size_t>(got)}))
+                typing = false;
         }
         std::erase_if(child.outputs, [](const Stream& stream) { return !stream.from; });
-        if (!over && waitpid(child.pid, &status, WNOHANG) == child.pid) over = true;
-        else if (over && !moved) return status;
+        if (!over && waitpid(child.pid, &status, WNOHANG) == child.pid)
+            over = true;
+        else if (over && !moved)
+            return status;
     }
 }
 
 }  // namespace
 
 int run_run(const Arguments& arguments) {
-    if (arguments.command.empty()) throw Failure(exit_usage, "usage: art run [options] -- COMMAND…");
+    if (arguments.command.empty())
+        throw Failure(exit_usage, "usage: art run [options] -- COMMAND…");
     Site site = find_site(arguments);
-    Json request{{"op", "run-start"}, {"wrapper", getpid()}, {"command", arguments.command},
-                 {"config", config_of_options(arguments)}, {"tags", arguments.list("tag")},
-                 {"pins", map_of(arguments, "pin")}, {"types", map_of(arguments, "type")},
-                 {"aliases", map_of(arguments, "alias")}, {"ok_exit", ok_exits(arguments)}};
+    Json request{{"op", "run-start"},
+                 {"wrapper", getpid()},
+                 {"command", arguments.command},
+                 {"config", config_of_options(arguments)},
+                 {"tags", arguments.list("tag")},
+                 {"pins", map_of(arguments, "pin")},
+                 {"types", map_of(arguments, "type")},
+                 {"aliases", map_of(arguments, "alias")},
+                 {"ok_exit", ok_exits(arguments)}};
     request["name"] = arguments.has("name") ? Json(arguments.text("name")) : Json(nullptr);
-    request["job_type"] = arguments.has("job-type") ? Json(arguments.text("job-type")) : Json(nullptr);
+    request["job_type"] =
+        arguments.has("job-type") ? Json(arguments.text("job-type")) : Json(nullptr);
     // What the command leaves behind becomes ours, and so stays in the run.
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     Child child = start(arguments.command);
@@ -270,7 +285,8 @@ int run_run(const Arguments& arguments) {
     if (!reply) {
         child.go.reset();
         waitpid(child.pid, nullptr, 0);
-        throw Failure(exit_refused, "nothing of " + site.store.string() + " is mounted: art mount first");
+        throw Failure(exit_refused,
+                      "nothing of " + site.store.string() + " is mounted: art mount first");
     }
     std::string name = (*reply)["name"];
     std::string mountpoint = (*reply)["mount"];
@@ -284,8 +300,10 @@ int run_run(const Arguments& arguments) {
     log.open(std::filesystem::path(mountpoint) / ".art" / "runs" / name / "output.log",
              config ? config->limits.output_log : Limits().output_log);
     std::string settings;
-    for (const auto& [key, value] : std::map<std::string, std::string>{
-             {"ART_RUN", (*reply)["id"]}, {"ART_MOUNT", mountpoint}, {"ART_STORE", site.store.string()}})
+    for (const auto& [key, value] :
+         std::map<std::string, std::string>{{"ART_RUN", (*reply)["id"]},
+                                            {"ART_MOUNT", mountpoint},
+                                            {"ART_STORE", site.store.string()}})
         settings.append(key).append(1, '\0').append(value).append(1, '\0');
     [[maybe_unused]] auto told = write_all(child.go.get(), settings);
     child.go.reset();

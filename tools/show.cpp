@@ -13,7 +13,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string short_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string short_text(const Json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 std::string field(const std::string& name, const std::string& value) {
     std::string label = name;
@@ -28,13 +30,17 @@ std::string joined(const Json& list) {
 }
 
 std::string version_text(const Json& version) {
-    std::string text = bold(version["artifact"].get<std::string>() + ":" + version["version"].get<std::string>()) + "\n";
+    std::string text =
+        bold(version["artifact"].get<std::string>() + ":" + version["version"].get<std::string>()) +
+        "\n";
     text += field("type", version["type"]);
-    if (!version["description"].get<std::string>().empty()) text += field("description", version["description"]);
+    if (!version["description"].get<std::string>().empty())
+        text += field("description", version["description"]);
     text += field("aliases", joined(version["aliases"]));
     text += field("digest", version["digest"]);
     text += field("size", human_size(version["size"]));
-    text += field("created", version["created"].get<std::string>() + " (" + age_of(version["created"]) + ")");
+    text += field("created",
+                  version["created"].get<std::string>() + " (" + age_of(version["created"]) + ")");
     text += field("parent", version["parent"].is_null() ? "-" : short_text(version["parent"]));
     text += field("logged by", joined(version["logged_by"]));
     text += field("used by", joined(version["used_by"]));
@@ -43,7 +49,8 @@ std::string version_text(const Json& version) {
     for (const auto& file : version["files"]) {
         std::string size = human_size(file["size"]);
         size.insert(0, size.size() < 12 ? 12 - size.size() : 0, ' ');
-        text += size + "  " + file["path"].get<std::string>() + (file["type"] == "dir" ? "/" : "") + "\n";
+        text += size + "  " + file["path"].get<std::string>() + (file["type"] == "dir" ? "/" : "") +
+                "\n";
     }
     return text;
 }
@@ -57,17 +64,22 @@ std::string run_text(const Json& run) {
     text += field("state", state);
     text += field("command", [&] {
         std::string words;
-        for (const auto& word : run["command"]) words += (words.empty() ? "" : " ") + short_text(word);
+        for (const auto& word : run["command"])
+            words += (words.empty() ? "" : " ") + short_text(word);
         return words;
     }());
     text += field("in", run["cwd"]);
     text += field("by", run["user"].get<std::string>() + " on " + run["host"].get<std::string>());
-    text += field("started", run["started"].get<std::string>() + " (" + age_of(run["started"]) + ")");
+    text +=
+        field("started", run["started"].get<std::string>() + " (" + age_of(run["started"]) + ")");
     if (!run["ended"].is_null()) text += field("ended", run["ended"]);
     if (!run["git"].is_null())
-        text += field("git", run["git"]["commit"].get<std::string>() + (run["git"]["dirty"] == true ? " (changed)" : ""));
+        text += field("git", run["git"]["commit"].get<std::string>() +
+                                 (run["git"]["dirty"] == true ? " (changed)" : ""));
     for (const char* key : {"config", "summary"})
-        for (const auto& [name, value] : run[key].items()) text += field(name == run[key].begin().key() ? key : "", name + " = " + short_text(value));
+        for (const auto& [name, value] : run[key].items())
+            text +=
+                field(name == run[key].begin().key() ? key : "", name + " = " + short_text(value));
     for (const char* key : {"uses", "logs", "confirmed", "drafts"}) {
         if (run[key].empty()) continue;
         text += "\n" + dim(key) + "\n";
@@ -91,10 +103,11 @@ int run_show(const Arguments& arguments) {
     if (run) {
         auto record = find_run(reader.txn(), reader.project(), ref.name);
         auto live = reader.live_data(record);
-        document = describe_run(reader.reading(), record, Detail::full, live.value("config", Json()),
-                                live.value("summary", Json()));
+        document = describe_run(reader.reading(), record, Detail::full,
+                                live.value("config", Json()), live.value("summary", Json()));
     } else {
-        document = describe_version(reader.reading(), find_version(reader.txn(), reader.project(), ref), Detail::full);
+        document = describe_version(
+            reader.reading(), find_version(reader.txn(), reader.project(), ref), Detail::full);
     }
     if (arguments.flag("json"))
         show_json(document);
@@ -116,8 +129,11 @@ int run_cat(const Arguments& arguments) {
         digest = snapshot.metadata->digest;
     } else {
         auto found = find_path(at.nodes, snapshot.root, ref.path);
-        if (!found) throw Failure(exit_not_found, "no file '" + ref.path + "' in that version: art ls lists them");
-        if (found->entry.kind == Kind::directory) throw Failure(exit_refused, "'" + ref.path + "' is a directory: art ls lists it");
+        if (!found)
+            throw Failure(exit_not_found,
+                          "no file '" + ref.path + "' in that version: art ls lists them");
+        if (found->entry.kind == Kind::directory)
+            throw Failure(exit_refused, "'" + ref.path + "' is a directory: art ls lists it");
         if (found->entry.kind == Kind::symlink) {
             std::printf("%s", found->entry.target.c_str());
             return exit_done;
@@ -131,7 +147,8 @@ int run_cat(const Arguments& arguments) {
         auto got = read(object.fd.get(), chunk.data(), chunk.size());
         if (got < 0) fail_with({EIO, "reading the object failed: art fsck checks the store"});
         if (got == 0) return exit_done;
-        auto written = write_all(STDOUT_FILENO, std::string_view(chunk).substr(0, static_cast<std::size_t>(got)));
+        auto written = write_all(STDOUT_FILENO,
+                                 std::string_view(chunk).substr(0, static_cast<std::size_t>(got)));
         if (!written && written.error().code == EPIPE) return exit_done;
         if (!written) fail_with(written.error());
     }

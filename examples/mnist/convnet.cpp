@@ -27,8 +27,12 @@ torch::nn::Sequential layer(std::int64_t in, std::int64_t out, std::int64_t kern
 }  // namespace
 
 nlohmann::json default_model_config() {
-    return {{"hidden_layer_sizes", {32, 64}}, {"kernel_sizes", {3}}, {"activation", "ReLU"},
-            {"pool_sizes", {2}},              {"dropout", 0.5},      {"num_classes", 10}};
+    return {{"hidden_layer_sizes", {32, 64}},
+            {"kernel_sizes", {3}},
+            {"activation", "ReLU"},
+            {"pool_sizes", {2}},
+            {"dropout", 0.5},
+            {"num_classes", 10}};
 }
 
 ConvNetImpl::ConvNetImpl(const nlohmann::json& config) {
@@ -37,12 +41,19 @@ ConvNetImpl::ConvNetImpl(const nlohmann::json& config) {
         auto kernels = config.at("kernel_sizes").get<std::vector<std::int64_t>>();
         auto pools = config.at("pool_sizes").get<std::vector<std::int64_t>>();
         auto name = config.at("activation").get<std::string>();
-        if (hidden.empty() || kernels.empty() || pools.empty()) throw InputError("the model's metadata has an empty list");
-        layer1 = register_module("layer1", layer(1, hidden.front(), kernels.front(), name, pools.front()));
-        layer2 = register_module("layer2", layer(hidden.front(), hidden.back(), kernels.back(), name, pools.back()));
-        layer3 = register_module("layer3", torch::nn::Sequential(torch::nn::Flatten(), torch::nn::Dropout(config.at("dropout").get<double>())));
+        if (hidden.empty() || kernels.empty() || pools.empty())
+            throw InputError("the model's metadata has an empty list");
+        layer1 = register_module("layer1",
+                                 layer(1, hidden.front(), kernels.front(), name, pools.front()));
+        layer2 = register_module(
+            "layer2", layer(hidden.front(), hidden.back(), kernels.back(), name, pools.back()));
+        layer3 = register_module(
+            "layer3",
+            torch::nn::Sequential(torch::nn::Flatten(),
+                                  torch::nn::Dropout(config.at("dropout").get<double>())));
         auto flat = layer2->forward(layer1->forward(torch::zeros({1, 1, 28, 28}))).numel();
-        fc = register_module("fc", torch::nn::Linear(flat, config.at("num_classes").get<std::int64_t>()));
+        fc = register_module("fc",
+                             torch::nn::Linear(flat, config.at("num_classes").get<std::int64_t>()));
     } catch (const nlohmann::json::exception& wrong) {
         throw InputError(std::string("the model's metadata is not complete: ") + wrong.what());
     }
@@ -52,11 +63,14 @@ torch::Tensor ConvNetImpl::forward(torch::Tensor x) {
     return fc->forward(layer3->forward(layer2->forward(layer1->forward(x))));
 }
 
-torch::OrderedDict<std::string, torch::Tensor> ConvNetImpl::state() const { return named_parameters(); }
+torch::OrderedDict<std::string, torch::Tensor> ConvNetImpl::state() const {
+    return named_parameters();
+}
 
 void save_state(const std::string& path, const ConvNet& model) {
     c10::Dict<std::string, torch::Tensor> state;
-    for (const auto& parameter : model->state()) state.insert(parameter.key(), parameter.value().detach().contiguous());
+    for (const auto& parameter : model->state())
+        state.insert(parameter.key(), parameter.value().detach().contiguous());
     write_pickle(path, state);
 }
 
@@ -81,7 +95,8 @@ Evaluation evaluate(ConvNet& model, const torch::Tensor& x, const torch::Tensor&
         auto end = std::min<std::int64_t>(at + 1000, x.size(0));
         auto output = model->forward(x.slice(0, at, end));
         losses.push_back(torch::nn::functional::cross_entropy(
-            output, y.slice(0, at, end), torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone)));
+            output, y.slice(0, at, end),
+            torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone)));
         predictions.push_back(output.argmax(1));
     }
     Evaluation result;

@@ -10,7 +10,8 @@
 namespace mnist {
 
 struct ConvNetImpl : torch::nn::Module {
-    explicit ConvNetImpl(const nlohmann::json& config);  // throws InputError where it is not complete
+    explicit ConvNetImpl(
+        const nlohmann::json& config);  // throws InputError where it is not complete
     torch::Tensor forward(torch::Tensor x);
     // Parameters by the names that the tutorial's Python module gives them ("layer1.0.weight").
     torch::OrderedDict<std::string, torch::Tensor> state() const;
@@ -27,8 +28,8 @@ void save_state(const std::string& path, const ConvNet& model);
 void load_state(const std::string& path, ConvNet& model);
 
 struct Evaluation {
-    double loss = 0;      // mean cross-entropy
-    double accuracy = 0;  // percent
+    double loss = 0;                    // mean cross-entropy
+    double accuracy = 0;                // percent
     torch::Tensor losses, predictions;  // per example
 };
 Evaluation evaluate(ConvNet& model, const torch::Tensor& x, const torch::Tensor& y);

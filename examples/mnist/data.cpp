@@ -9,7 +9,8 @@ namespace {
 
 std::uint32_t big_endian(const std::string& bytes, std::size_t at) {
     std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i) value = value << 8U | static_cast<unsigned char>(bytes.at(at + i));
+    for (std::size_t i = 0; i < 4; ++i)
+        value = value << 8U | static_cast<unsigned char>(bytes.at(at + i));
     return value;
 }
 
@@ -28,18 +29,22 @@ torch::Tensor body(const std::string& bytes, std::size_t header, std::vector<std
 
 torch::Tensor read_images(const std::string& path) {
     auto bytes = read_text(path);
-    if (bytes.size() < 16 || big_endian(bytes, 0) != 0x803) throw InputError(path + " holds no IDX images");
-    return body(bytes, 16, {big_endian(bytes, 4), big_endian(bytes, 8), big_endian(bytes, 12)}, path);
+    if (bytes.size() < 16 || big_endian(bytes, 0) != 0x803)
+        throw InputError(path + " holds no IDX images");
+    return body(bytes, 16, {big_endian(bytes, 4), big_endian(bytes, 8), big_endian(bytes, 12)},
+                path);
 }
 
 torch::Tensor read_labels(const std::string& path) {
     auto bytes = read_text(path);
-    if (bytes.size() < 8 || big_endian(bytes, 0) != 0x801) throw InputError(path + " holds no IDX labels");
+    if (bytes.size() < 8 || big_endian(bytes, 0) != 0x801)
+        throw InputError(path + " holds no IDX labels");
     return body(bytes, 8, {big_endian(bytes, 4)}, path).to(torch::kInt64);
 }
 
 void save_split(const std::string& path, const Split& split) {
-    write_pickle(path, c10::ivalue::Tuple::create({split.first.contiguous(), split.second.contiguous()}));
+    write_pickle(path,
+                 c10::ivalue::Tuple::create({split.first.contiguous(), split.second.contiguous()}));
 }
 
 Split load_split(const std::string& path) {

@@ -5,8 +5,10 @@
 int main(int argc, char** argv) {
     using namespace mnist;
     po::options_description options("Options");
-    options.add_options()("in", po::value<std::string>()->required()->value_name("DIR"), "the raw splits")(
-        "out", po::value<std::string>()->required()->value_name("DIR"), "where the processed ones go")(
+    options.add_options()("in", po::value<std::string>()->required()->value_name("DIR"),
+                          "the raw splits")("out",
+                                            po::value<std::string>()->required()->value_name("DIR"),
+                                            "where the processed ones go")(
         "normalize", po::value<bool>()->default_value(true), "scale pixels to [0, 1]")(
         "expand_dims", po::value<bool>()->default_value(true), "add the channel dimension");
     add_about_options(options);
@@ -19,6 +21,7 @@ int main(int argc, char** argv) {
             if (expand) x = x.unsqueeze(1);
             save_split(flags["out"].as<std::string>() + "/" + name, {x, y});
         }
-        write_about(flags, {{"normalize", normalize}, {"expand_dims", expand}}, "MNIST, preprocessed", "dataset");
+        write_about(flags, {{"normalize", normalize}, {"expand_dims", expand}},
+                    "MNIST, preprocessed", "dataset");
     });
 }

@@ -31,7 +31,9 @@ void report(const Flags& flags) {
     auto result = evaluate(model, x, y);
     std::cout << "test loss " << result.loss << ", accuracy " << result.accuracy << " %\n";
     if (flags.count("summary") > 0)
-        write_text(get("summary"), nlohmann::json{{"loss", result.loss}, {"accuracy", result.accuracy}}.dump(2) + "\n");
+        write_text(
+            get("summary"),
+            nlohmann::json{{"loss", result.loss}, {"accuracy", result.accuracy}}.dump(2) + "\n");
     if (flags.count("media") == 0) return;
     std::string directory = get("media") + "/high-loss-examples";
     std::filesystem::create_directories(directory);
@@ -41,8 +43,10 @@ void report(const Flags& flags) {
         auto example = hardest[i].item<std::int64_t>();
         std::string name = (i < 10 ? "0" : "") + std::to_string(i) + ".png";
         write_png(directory + "/" + name, x[example]);
-        captions.push_back({{"file", name}, {"caption", std::to_string(result.predictions[example].item<std::int64_t>()) + "," +
-                                                            std::to_string(y[example].item<std::int64_t>())}});
+        captions.push_back(
+            {{"file", name},
+             {"caption", std::to_string(result.predictions[example].item<std::int64_t>()) + "," +
+                             std::to_string(y[example].item<std::int64_t>())}});
     }
     write_text(directory + "/captions.json", captions.dump(2) + "\n");
 }
@@ -52,10 +56,12 @@ void report(const Flags& flags) {
 int main(int argc, char** argv) {
     po::options_description options("Options");
     auto path = [] { return po::value<std::string>()->required(); };
-    options.add_options()("in", path()->value_name("DIR"), "test.pt")("model", path()->value_name("FILE"), "the trained model")(
+    options.add_options()("in", path()->value_name("DIR"), "test.pt")(
+        "model", path()->value_name("FILE"), "the trained model")(
         "model-metadata", path()->value_name("FILE"), "what the network is built from (JSON)")(
-        "summary", po::value<std::string>()->value_name("FILE"), "write loss and accuracy here (JSON)")(
-        "media", po::value<std::string>()->value_name("DIR"), "write the hardest examples here")(
+        "summary", po::value<std::string>()->value_name("FILE"),
+        "write loss and accuracy here (JSON)")("media", po::value<std::string>()->value_name("DIR"),
+                                               "write the hardest examples here")(
         "hardest", po::value<std::int64_t>()->default_value(32), "how many");
     return run_stage(argc, argv, "evaluate the model on the test split", options, report);
 }

@@ -17,9 +17,9 @@ public:
 class Encoder {
 public:
     Encoder& u8(std::uint8_t value);
-    Encoder& u32(std::uint32_t value);     // little-endian
-    Encoder& u64(std::uint64_t value);     // little-endian
-    Encoder& u32be(std::uint32_t value);   // for keys: byte order is number order
+    Encoder& u32(std::uint32_t value);    // little-endian
+    Encoder& u64(std::uint64_t value);    // little-endian
+    Encoder& u32be(std::uint32_t value);  // for keys: byte order is number order
     Encoder& u64be(std::uint64_t value);
     Encoder& raw(std::string_view bytes);  // no length
     Encoder& str(std::string_view bytes);  // u32 length, then the bytes

@@ -1,6 +1,6 @@
 // The operations through which the store makes things durable, behind an interface, so that tests
-// can lose whatever was not synced (tests/support) and fail any step. Reading, and writing the bytes of open
-// files, need no such door.
+// can lose whatever was not synced (tests/support) and fail any step. Reading, and writing the
+// bytes of open files, need no such door.
 #pragma once
 
 #include <filesystem>

@@ -11,7 +11,8 @@ namespace artfs::detail {
 std::array<std::uint8_t, 16> make_uuid7() {
     static std::mutex mutex;
     static std::uint64_t last_ms = 0;
-    static std::uint16_t sequence = 0;  // in the 12 bits of rand_a: keeps order within a millisecond
+    static std::uint16_t sequence =
+        0;  // in the 12 bits of rand_a: keeps order within a millisecond
     std::array<std::uint8_t, 16> bytes{};
     if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
         throw std::runtime_error("the kernel gave no random bytes");

@@ -15,7 +15,8 @@ std::atomic<std::size_t> initial_map_size{std::size_t{256} << 20U};
 tl::unexpected<Error> failed(const LmdbError& error) {
     // LMDB's own codes are negative; the others are errnos.
     if (error.code == ENOSPC)
-        return fail(ENOSPC, "the disk of the store is full: art gc or art discard gives space back");
+        return fail(ENOSPC,
+                    "the disk of the store is full: art gc or art discard gives space back");
     return fail(error.code > 0 ? error.code : EIO, error.what());
 }
 

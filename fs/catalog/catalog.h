@@ -1,9 +1,9 @@
 // The store's database: LMDB, and the only place that knows it.
 //
 // One environment in STORE/catalog. Readers (any process of the store's owner, any thread) see one
-// consistent state per ReadTxn and never block a writer. One process at a time writes (STORE/lock), and in it
-// one thread (CatalogThread). LMDB 0.9.24 has open faults in DUPSORT and in transactions that
-// spill, so there is no DUPSORT table, and writers keep transactions small. The environment is
+// consistent state per ReadTxn and never block a writer. One process at a time writes (STORE/lock),
+// and in it one thread (CatalogThread). LMDB 0.9.24 has open faults in DUPSORT and in transactions
+// that spill, so there is no DUPSORT table, and writers keep transactions small. The environment is
 // never used across fork.
 #pragma once
 
@@ -54,9 +54,9 @@ public:
     // Newest first, until `visit` returns false.
     void runs(std::string_view project, const std::function<bool(const RunRecord&)>& visit) const;
 
-    std::vector<UseEdge> uses_of(const RunId& run) const;      // by segment
+    std::vector<UseEdge> uses_of(const RunId& run) const;  // by segment
     std::vector<UseEdge> users_of(const VersionId& version) const;
-    std::vector<LogEdge> logs_of(const RunId& run) const;      // by segment
+    std::vector<LogEdge> logs_of(const RunId& run) const;  // by segment
     std::vector<LogEdge> loggers_of(const VersionId& version) const;
 
     std::vector<DraftRecord> drafts() const;
@@ -80,19 +80,19 @@ protected:
 // The one writing transaction. Only valid inside Catalog::write.
 class WriteTxn : public ReadTxn {
 public:
-    void put(const ArtifactRecord& record);   // also its name
+    void put(const ArtifactRecord& record);  // also its name
     void erase_artifact(const ArtifactRecord& record);
-    void put(const VersionRecord& record);    // also its id
+    void put(const VersionRecord& record);  // also its id
     void put_alias(const ArtifactId& id, std::string_view alias, std::uint32_t number);
     void erase_alias(const ArtifactId& id, std::string_view alias);
     void add_history(const ArtifactId& id, const HistoryEntry& entry);
-    void put(const RunRecord& record);        // also its name and its place in the project's list
-    void put(const UseEdge& edge);            // united with what is there
+    void put(const RunRecord& record);  // also its name and its place in the project's list
+    void put(const UseEdge& edge);      // united with what is there
     void put(const LogEdge& edge);
     void put(const DraftRecord& record);
     void put_draft_row(const DraftId& id, std::string_view key, std::string_view value);
     void erase_draft_row(const DraftId& id, std::string_view key);
-    void erase_draft(const DraftId& id);      // with all its rows
+    void erase_draft(const DraftId& id);  // with all its rows
     void put_record(const Digest& stored, std::string_view bytes);
     void put_setting(std::string_view key, std::string_view value);
     // Takes `count` numbers from a named counter, durable with this transaction; the first of them.

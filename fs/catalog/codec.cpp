@@ -217,7 +217,8 @@ std::string encode(const RunRecord& record) {
              {"boot_id", record.boot_id}};
     set(out, "exit_code", record.exit_code);
     set(out, "signal", record.signal);
-    if (record.executable_digest) out["executable_digest"] = binary(record.executable_digest->view());
+    if (record.executable_digest)
+        out["executable_digest"] = binary(record.executable_digest->view());
     if (record.ended) out["ended"] = time_json(*record.ended);
     if (record.parent) out["parent"] = binary(record.parent->view());
     if (record.data) out["data"] = binary(record.data->digest.view());

@@ -6,18 +6,16 @@ namespace artfs {
 
 namespace {
 
-MDB_val to_val(std::string_view bytes) {
-    return {bytes.size(), const_cast<char*>(bytes.data())};
-}
+MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 
 std::string_view to_view(const MDB_val& value) {
     return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
 
 constexpr const char* table_names[table_count] = {
-    "artifacts", "artifact_names", "versions", "version_ids", "aliases",    "history",
-    "runs",      "run_names",      "run_list", "uses",        "used_by",    "logs",
-    "logged_by", "drafts",         "draft_rows", "records",   "settings",
+    "artifacts", "artifact_names", "versions",   "version_ids", "aliases",  "history",
+    "runs",      "run_names",      "run_list",   "uses",        "used_by",  "logs",
+    "logged_by", "drafts",         "draft_rows", "records",     "settings",
 };
 
 // Cursors are closed whatever happens.
@@ -35,9 +33,11 @@ struct Cursor {
 
 void Catalog::Env::open_tables() {
     MDB_txn* txn = nullptr;
-    check_lmdb(mdb_txn_begin(env, nullptr, read_only ? MDB_RDONLY : 0, &txn), "opening the catalog");
+    check_lmdb(mdb_txn_begin(env, nullptr, read_only ? MDB_RDONLY : 0, &txn),
+               "opening the catalog");
     for (unsigned table = 0; table < table_count; ++table) {
-        int code = mdb_dbi_open(txn, table_names[table], read_only ? 0 : MDB_CREATE, &tables[table]);
+        int code =
+            mdb_dbi_open(txn, table_names[table], read_only ? 0 : MDB_CREATE, &tables[table]);
         if (code != MDB_SUCCESS) {
             mdb_txn_abort(txn);
             throw LmdbError(code, std::string("opening table ") + table_names[table]);

@@ -62,7 +62,7 @@ struct Catalog::Env {
     Env& operator=(const Env&) = delete;
 
     void open_tables();
-    void grow() const;        // no transaction may be open in this thread
+    void grow() const;          // no transaction may be open in this thread
     void adopt_growth() const;  // by another process
 };
 

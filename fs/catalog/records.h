@@ -5,8 +5,8 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <roaring/roaring.hh>
 #include <string>
@@ -57,16 +57,16 @@ struct VersionRecord {
     TreeId tree;
     Digest digest;  // art1
     Time created{};
-    std::uint64_t size = 0;           // bytes of all files
-    std::uint32_t entries = 0;        // files, directories and symlinks
-    std::uint32_t changed = 0;        // files this version added, changed or removed
-    std::uint32_t carried_over = 0;   // files taken unchanged from the base
-    std::optional<std::uint32_t> parent;       // number of the base
+    std::uint64_t size = 0;               // bytes of all files
+    std::uint32_t entries = 0;            // files, directories and symlinks
+    std::uint32_t changed = 0;            // files this version added, changed or removed
+    std::uint32_t carried_over = 0;       // files taken unchanged from the base
+    std::optional<std::uint32_t> parent;  // number of the base
     std::optional<std::uint32_t> merged_with;
     std::vector<std::string> diverged;
     std::vector<std::string> tags;
-    std::optional<std::string> description;    // set after sealing; else the snapshot's
-    nlohmann::json metadata;                   // annotation made after sealing; null: none
+    std::optional<std::string> description;  // set after sealing; else the snapshot's
+    nlohmann::json metadata;                 // annotation made after sealing; null: none
     bool deleted = false;
 };
 
@@ -82,8 +82,8 @@ struct RunRecord {
     std::optional<int> exit_code;
     std::optional<int> signal;
     bool exit_known = true;
-    bool explicitly_started = false;             // art run
-    bool wrote = false;                          // logged, confirmed, drafted or wrote run data
+    bool explicitly_started = false;  // art run
+    bool wrote = false;               // logged, confirmed, drafted or wrote run data
     std::vector<std::vector<std::string>> commands;
     std::string cwd;
     std::string executable;
@@ -101,9 +101,9 @@ struct RunRecord {
     std::vector<int> ok_exit{0};
     nlohmann::json config = nlohmann::json::object();  // from flags; config.json is merged over it
     std::uint32_t segments = 1;
-    std::map<ArtifactId, Base> pins;                   // what @RUN shows for ever
-    std::optional<TreeId> data;                        // run data, kept at the end
-    std::int32_t root_pid = 0;                         // while running, with boot_id
+    std::map<ArtifactId, Base> pins;  // what @RUN shows for ever
+    std::optional<TreeId> data;       // run data, kept at the end
+    std::int32_t root_pid = 0;        // while running, with boot_id
     std::string boot_id;
 };
 
@@ -112,8 +112,8 @@ struct UseEdge {
     RunId run;
     std::uint32_t segment = 1;
     VersionId version;
-    RankSet ranks;            // in the version's tree
-    bool metadata = false;    // .art/metadata.json was read
+    RankSet ranks;          // in the version's tree
+    bool metadata = false;  // .art/metadata.json was read
 };
 
 enum class LogKind : std::uint8_t { logged, confirmed };
@@ -137,9 +137,9 @@ struct DraftRecord {
     Base base;
     Time created{};
     DraftState state = DraftState::open;
-    std::string why;            // of abandoned: one line
+    std::string why;  // of abandoned: one line
     std::uint32_t next_node = 1;
-    std::uint64_t size = 0;     // bytes staged, when last recorded
+    std::uint64_t size = 0;  // bytes staged, when last recorded
 };
 
 // An entry of an artifact's history: what is no version and no run.

@@ -84,7 +84,8 @@ Result<> make_layout(const fs::path& dir, const ObjectStore& objects) {
     for (const char* part : {"catalog", "objects", "staging"}) {
         std::error_code error;
         fs::create_directories(dir / part, error);
-        if (error) return fail(error.value(), "making " + (dir / part).string() + ": " + error.message());
+        if (error)
+            return fail(error.value(), "making " + (dir / part).string() + ": " + error.message());
         fs::permissions(dir / part, fs::perms::owner_all, error);
     }
     return objects.create();
@@ -108,7 +109,8 @@ Result<std::unique_ptr<Store>> Store::create_or_open(const fs::path& dir, Access
             std::string name = entry.path().filename();
             if (name != "lock" && name != "catalog" && name != "objects" && name != "staging" &&
                 name != "config.toml")
-                return fail(ENOTEMPTY, dir.string() + " is not empty and no store: name another directory");
+                return fail(ENOTEMPTY,
+                            dir.string() + " is not empty and no store: name another directory");
         }
     }
     if (const char* unfit = unfit_file_system(dir))
@@ -125,13 +127,14 @@ Result<std::unique_ptr<Store>> Store::create_or_open(const fs::path& dir, Access
             if (auto made = make_layout(dir, store->objects_); !made)
                 return tl::unexpected(made.error());
     }
-    auto catalog = Catalog::open(dir / "catalog", writes ? Catalog::Access::read_write
-                                                         : Catalog::Access::read_only);
+    auto catalog = Catalog::open(dir / "catalog",
+                                 writes ? Catalog::Access::read_write : Catalog::Access::read_only);
     if (!catalog) return tl::unexpected(catalog.error());
     store->catalog_ = std::move(*catalog);
     if (!exists) {
         // Last: what has a format is whole.
-        auto done = replace_file(dir / "format", format_text + std::to_string(format_version) + "\n");
+        auto done =
+            replace_file(dir / "format", format_text + std::to_string(format_version) + "\n");
         if (!done) return tl::unexpected(done.error());
     }
     if (writes) store->restore_ballast();

@@ -15,8 +15,9 @@
 //   logged_by       version run segment             u8(LogKind)
 //   drafts          id                              CBOR DraftRecord
 //   draft_rows      draft key                       drafts/ knows the form
-//   records         digest                          tree nodes and snapshots, objects/tree_format.cpp
-//   settings        key                             value; "counter/NAME": u64(next)
+//   records         digest                          tree nodes and snapshots,
+//   objects/tree_format.cpp settings        key                             value; "counter/NAME":
+//   u64(next)
 #include <cstring>
 
 #include "base/bytes.h"
@@ -111,10 +112,12 @@ std::optional<ArtifactRecord> ReadTxn::artifact(std::string_view project,
 
 std::vector<ArtifactRecord> ReadTxn::artifacts(std::string_view project) const {
     std::vector<ArtifactRecord> found;
-    state_->scan(artifact_names_table, named(project, ""), [&](std::string_view, std::string_view id) {
-        if (auto record = state_->get(artifacts_table, id)) found.push_back(decode_artifact(*record));
-        return true;
-    });
+    state_->scan(artifact_names_table, named(project, ""),
+                 [&](std::string_view, std::string_view id) {
+                     if (auto record = state_->get(artifacts_table, id))
+                         found.push_back(decode_artifact(*record));
+                     return true;
+                 });
     return found;
 }
 
@@ -210,11 +213,12 @@ std::vector<LogEdge> ReadTxn::logs_of(const RunId& run) const {
 
 std::vector<LogEdge> ReadTxn::loggers_of(const VersionId& version) const {
     std::vector<LogEdge> found;
-    state_->scan(logged_by_table, version.view(), [&](std::string_view key, std::string_view value) {
-        std::string forward = Encoder().raw(key.substr(16)).raw(version.view()).take();
-        found.push_back(decode_log(forward, value));
-        return true;
-    });
+    state_->scan(logged_by_table, version.view(),
+                 [&](std::string_view key, std::string_view value) {
+                     std::string forward = Encoder().raw(key.substr(16)).raw(version.view()).take();
+                     found.push_back(decode_log(forward, value));
+                     return true;
+                 });
     return found;
 }
 
@@ -336,7 +340,8 @@ void WriteTxn::erase_draft(const DraftId& id) {
 }
 
 void WriteTxn::put_record(const Digest& stored, std::string_view bytes) {
-    if (!state_->get(records_table, stored.view())) state_->put(records_table, stored.view(), bytes);
+    if (!state_->get(records_table, stored.view()))
+        state_->put(records_table, stored.view(), bytes);
 }
 
 void WriteTxn::put_setting(std::string_view key, std::string_view value) {

@@ -186,16 +186,16 @@ private:
         snapshot.metadata.reset();
         if (const auto* node = beside_root(metadata_name)) {
             auto staged = files_.find(node->number);
-            snapshot.metadata = staged == files_.end()
-                                    ? Snapshot::Metadata{node->digest, node->size}
-                                    : Snapshot::Metadata{staged->second.digest,
-                                                         staged->second.size};
+            snapshot.metadata =
+                staged == files_.end()
+                    ? Snapshot::Metadata{node->digest, node->size}
+                    : Snapshot::Metadata{staged->second.digest, staged->second.size};
         }
         if (snapshot.metadata != draft_.base_snapshot.metadata) worth_ = true;
         snapshot.description.reset();
         if (const auto* node = beside_root(description_name))
-            snapshot.description = texts_.contains(node->number) ? texts_.at(node->number)
-                                                                 : node->target;
+            snapshot.description =
+                texts_.contains(node->number) ? texts_.at(node->number) : node->target;
         if (snapshot.description != draft_.base_snapshot.description) worth_ = true;
         if (const auto* node = beside_root(type_name); node && texts_.contains(node->number))
             built.type = texts_.at(node->number);
@@ -242,8 +242,7 @@ std::set<NodeNumber> reachable(const Overlay& overlay) {
 }
 
 // Description and type, where the draft wrote them: one line each, without what `echo` adds.
-Result<std::map<NodeNumber, std::string>> staged_texts(const Store& store,
-                                                       const Overlay& overlay) {
+Result<std::map<NodeNumber, std::string>> staged_texts(const Store& store, const Overlay& overlay) {
     std::map<NodeNumber, std::string> texts;
     for (const char* name : {description_name, type_name}) {
         const auto& names = overlay.names(art_dir_number);

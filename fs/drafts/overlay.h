@@ -118,8 +118,8 @@ public:
 
     struct Listed {
         const std::string& name;
-        std::uint64_t cookie;  // where a listing goes on after this entry
-        const OverlayNode* node;   // or, of a clean entry of the base:
+        std::uint64_t cookie;     // where a listing goes on after this entry
+        const OverlayNode* node;  // or, of a clean entry of the base:
         const Entry* entry = nullptr;
         std::uint32_t rank = 0;
     };

@@ -125,12 +125,13 @@ void settle_draft(WriteTxn& txn, const SealOrder& order, const FrozenDraft& draf
     }
     sealed.base.version = sealed.version->id;
     sealed.base.tree = sealed.version->tree;
-    LogKind kind =
-        sealed.outcome == SealOutcome::confirmed ? LogKind::confirmed : LogKind::logged;
+    LogKind kind = sealed.outcome == SealOutcome::confirmed ? LogKind::confirmed : LogKind::logged;
     txn.put(LogEdge{order.run.id, order.segment, sealed.version->id, kind});
     if (auto alias = order.aliases.find(artifact->name); alias != order.aliases.end()) {
         txn.put_alias(artifact->id, alias->second, sealed.version->number);
-        txn.add_history(artifact->id, {now(), order.run.user, "alias",
+        txn.add_history(artifact->id, {now(),
+                                       order.run.user,
+                                       "alias",
                                        {{"alias", alias->second},
                                         {"version", "v" + std::to_string(sealed.version->number)},
                                         {"run", order.run.name}}});

@@ -1,9 +1,9 @@
 // Sealing: frozen drafts of a run become versions, durably and all at once.
 //
-// The steps and their order are design.md, section 5: hash and sync the bytes, link them into objects, record
-// tree nodes, and then one transaction that makes the versions, edges, heads and run visible and
-// the drafts gone. Until that transaction nothing can be seen; after it nothing can be lost. A
-// failure before it leaves drafts and staging files as they were.
+// The steps and their order are design.md, section 5: hash and sync the bytes, link them into
+// objects, record tree nodes, and then one transaction that makes the versions, edges, heads and
+// run visible and the drafts gone. Until that transaction nothing can be seen; after it nothing can
+// be lost. A failure before it leaves drafts and staging files as they were.
 #pragma once
 
 #include <functional>
@@ -53,7 +53,7 @@ struct SealedDraft {
     DraftId id;
     std::optional<ArtifactId> artifact;
     SealOutcome outcome = SealOutcome::nothing;
-    std::optional<VersionRecord> version;  // the one made or met
+    std::optional<VersionRecord> version;           // the one made or met
     std::optional<ArtifactRecord> artifact_record;  // after it, where it changed
     // What the view is after it, for going on on top of it.
     Base base;

@@ -61,7 +61,8 @@ Result<std::unique_ptr<FuseAdapter>> FuseAdapter::create(const MountOptions& opt
         words.push_back("-o");
         words.push_back(mount_options.c_str());
     }
-    fuse_args args = FUSE_ARGS_INIT(static_cast<int>(words.size()), const_cast<char**>(words.data()));
+    fuse_args args =
+        FUSE_ARGS_INIT(static_cast<int>(words.size()), const_cast<char**>(words.data()));
     const auto& ops = operations();
     state->session = fuse_session_new(&args, &ops, sizeof ops, state.get());
     if (state->session == nullptr) return fail(EIO, "libfuse refused the session");
@@ -145,8 +146,9 @@ void FuseAdapter::invalidate_inode(NodeId node) {
 }
 
 void FuseAdapter::after(unsigned milliseconds, std::function<void()> task) {
-    state_->timers.emplace(std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds),
-                           std::move(task));
+    state_->timers.emplace(
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds),
+        std::move(task));
     state_->arm_timer();
 }
 

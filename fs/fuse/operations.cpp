@@ -228,9 +228,9 @@ void on_readdir(fuse_req_t req, fuse_ino_t node, std::size_t size, off_t cookie,
                 struct stat status {};
                 status.st_ino = entry.node.value;
                 status.st_mode = entry.type;
-                std::size_t needs =
-                    fuse_add_direntry(pending.req, listing.data() + used, size - used,
-                                      entry.name.c_str(), &status, static_cast<off_t>(entry.cookie));
+                std::size_t needs = fuse_add_direntry(pending.req, listing.data() + used,
+                                                      size - used, entry.name.c_str(), &status,
+                                                      static_cast<off_t>(entry.cookie));
                 if (needs > size - used) return false;
                 used += needs;
                 return true;
@@ -318,7 +318,8 @@ void on_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, 
         return;
     }
     serve(req, [parent, name = std::string(name), mode](Pending& pending) {
-        auto made = pending.state.filesystem->create(pending.request, {parent}, name, mode, O_WRONLY);
+        auto made =
+            pending.state.filesystem->create(pending.request, {parent}, name, mode, O_WRONLY);
         if (!made) return pending.error(made.error());
         pending.state.filesystem->release(made->second.fh);
         reply(pending, Result<EntryReply>(made->first));
@@ -352,8 +353,8 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, of
               fuse_file_info* info) {
     // The bytes lie in the receive buffer, which goes with them to the pool.
     auto& state = state_of(req);
-    std::shared_ptr<void> owner(state.buffer.mem,
-                                [&state, buffer = state.buffer](void*) { state.buffers.give(buffer); });
+    std::shared_ptr<void> owner(
+        state.buffer.mem, [&state, buffer = state.buffer](void*) { state.buffers.give(buffer); });
     state.buffer = {};
     serve(req, [owner, data, size, offset, fh = info->fh](Pending& pending) {
         auto file = pending.state.filesystem->write_target(pending.request, fh);
@@ -401,9 +402,9 @@ void on_fsyncdir(fuse_req_t req, fuse_ino_t node, int, fuse_file_info*) {
 void on_fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t offset, off_t length,
                   fuse_file_info* info) {
     serve(req, [mode, offset, length, fh = info->fh](Pending& pending) {
-        reply(pending, pending.state.filesystem->fallocate(
-                           pending.request, fh, mode, static_cast<std::uint64_t>(offset),
-                           static_cast<std::uint64_t>(length)));
+        reply(pending, pending.state.filesystem->fallocate(pending.request, fh, mode,
+                                                           static_cast<std::uint64_t>(offset),
+                                                           static_cast<std::uint64_t>(length)));
     });
 }
 

@@ -202,8 +202,7 @@ Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const 
                   {"segments", run.segments},
                   {"commands", text_lists(run.commands)},
                   {"parent", nullptr}};
-    document["command"] =
-        run.commands.empty() ? Json::array() : Json(document["commands"].front());
+    document["command"] = run.commands.empty() ? Json::array() : Json(document["commands"].front());
     if (run.parent)
         if (auto parent = at.txn.run(*run.parent)) document["parent"] = parent->name;
     document["logs"] = logs_of(at, run, LogKind::logged);
@@ -233,8 +232,7 @@ Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const 
 std::vector<VersionRecord> stale_versions(const ReadTxn& txn, const std::string& project) {
     std::vector<VersionRecord> stale;
     for (const auto& artifact : txn.artifacts(project)) {
-        auto version =
-            artifact.head ? txn.version(artifact.id, *artifact.head) : std::nullopt;
+        auto version = artifact.head ? txn.version(artifact.id, *artifact.head) : std::nullopt;
         if (!version) continue;
         // Any run that made it from inputs that are still heads speaks for it.
         bool old_inputs = false;

@@ -101,7 +101,9 @@ Result<> Filesystem::remove_artifact(Request& request, const std::string& name) 
 Result<EntryReply> Filesystem::set_alias(Request& request, const ArtifactState& artifact,
                                          const std::string& name, const std::string& target) {
     const auto id = artifact.record.id;
-    auto reply = [&] { return synthetic_entry(request, Synthetic{Place::alias, id, {}, {}, 0, name}); };
+    auto reply = [&] {
+        return synthetic_entry(request, Synthetic{Place::alias, id, {}, {}, 0, name});
+    };
     if (request.did(step_recorded)) return reply();
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
     if (!AliasName::parse(name)) return fail(EPERM, "not a name for an alias");

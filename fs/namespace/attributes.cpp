@@ -20,8 +20,8 @@ constexpr const char* art_prefix = "user.art.";
 Result<Attr> Filesystem::setattr(Request& request, NodeId node, const SetAttr& wanted) {
     auto resolved = resolve(node);
     if (!resolved) return tl::unexpected(resolved.error());
-    bool changes = wanted.mode || wanted.uid || wanted.gid || wanted.size || wanted.mtime ||
-                   wanted.mtime_now;
+    bool changes =
+        wanted.mode || wanted.uid || wanted.gid || wanted.size || wanted.mtime || wanted.mtime_now;
     if (!changes) return attr_of(*resolved, node);  // only atime, which nobody keeps
     if (std::holds_alternative<const Synthetic*>(*resolved))
         return fail(EPERM, "made by the mount");

@@ -22,7 +22,8 @@ Result<> copy_bytes(int from, int to, std::uint64_t bytes) {
     off_t in = 0;
     off_t out = 0;
     while (static_cast<std::uint64_t>(out) < bytes) {
-        auto copied = copy_file_range(from, &in, to, &out, bytes - static_cast<std::uint64_t>(out), 0);
+        auto copied =
+            copy_file_range(from, &in, to, &out, bytes - static_cast<std::uint64_t>(out), 0);
         if (copied < 0) return fail_errno("copying a file into a draft");
         if (copied == 0) return fail(EIO, "a stored file is shorter than recorded");
     }
@@ -70,8 +71,8 @@ std::uint64_t DataFiles::take_staging() {
             executor_.offload([this, number] { return make_staging(store_, number); },
                               [this, number, resume](Result<Fd> made) {
                                   if (!made) return resume(made.error().code);
-                                  ready_.push_back({number, std::make_shared<DataFile>(DataFile{
-                                                                std::move(*made)})});
+                                  ready_.push_back({number, std::make_shared<DataFile>(
+                                                                DataFile{std::move(*made)})});
                                   resume(0);
                               });
         }};
@@ -91,16 +92,15 @@ std::shared_ptr<DataFile> DataFiles::open_staging(std::uint64_t number) const {
 std::shared_ptr<DataFile> DataFiles::staging(std::uint64_t number) {
     if (auto open = open_staging(number)) return open;
     throw Suspend{[this, number](Suspend::Resume resume) {
-        executor_.offload(
-            [this, number] { return open_file(store_.staging_path(number), O_RDWR); },
-            [this, number, resume](Result<Fd> opened) {
-                if (!opened) return resume(opened.error().code);
-                // Two requests may have opened it; one file serves both.
-                if (!open_staging(number))
-                    hold(staging_, number,
-                         std::make_shared<DataFile>(DataFile{std::move(*opened)}));
-                resume(0);
-            });
+        executor_.offload([this, number] { return open_file(store_.staging_path(number), O_RDWR); },
+                          [this, number, resume](Result<Fd> opened) {
+                              if (!opened) return resume(opened.error().code);
+                              // Two requests may have opened it; one file serves both.
+                              if (!open_staging(number))
+                                  hold(staging_, number,
+                                       std::make_shared<DataFile>(DataFile{std::move(*opened)}));
+                              resume(0);
+                          });
     }};
 }
 

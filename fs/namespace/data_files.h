@@ -29,8 +29,8 @@ public:
     std::shared_ptr<DataFile> staging(std::uint64_t number);
     std::shared_ptr<DataFile> object(const Digest& digest);
 
-    // Makes a new staging file with the first `size` bytes of what `node` holds, on the pool, then calls
-    // `done` with its number, or with an errno.
+    // Makes a new staging file with the first `size` bytes of what `node` holds, on the pool, then
+    // calls `done` with its number, or with an errno.
     void copy_up(const OverlayNode& node, std::uint64_t size,
                  std::function<void(Result<std::uint64_t>)> done);
 

@@ -33,8 +33,9 @@ std::string version_text(const Reading& at, const VersionRecord& version, const 
 }  // namespace
 
 const std::vector<std::string>& version_documents() {
-    static const std::vector<std::string> names{"version.json", metadata_name,    description_name, type_name,
-                                                "tags",         "manifest.jsonl", "lineage.json"};
+    static const std::vector<std::string> names{"version.json", metadata_name, description_name,
+                                                type_name,      "tags",        "manifest.jsonl",
+                                                "lineage.json"};
     return names;
 }
 
@@ -71,10 +72,12 @@ Result<std::string> make_document(Store& store, const std::string& project, cons
         Reading at{store, *txn, nodes};
         switch (what.place) {
             case Place::version_document:
-                if (auto version = txn->version(what.version)) return version_text(at, *version, what.name);
+                if (auto version = txn->version(what.version))
+                    return version_text(at, *version, what.name);
                 return fail(ENOENT, "no such version");
             case Place::run_json:
-                if (auto run = txn->run(what.run)) return pretty(describe_run(at, *run, Detail::full));
+                if (auto run = txn->run(what.run))
+                    return pretty(describe_run(at, *run, Detail::full));
                 return fail(ENOENT, "the run is not recorded yet");
             case Place::graph_dot:
                 return graph_dot(project_graph(*txn, project, GraphForm::exploded));

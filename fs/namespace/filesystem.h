@@ -114,8 +114,8 @@ private:
     Result<EntryReply> lookup_view(Request& request, const OfView& dir, const std::string& name);
     Result<EntryReply> lookup_run_links(const Request& request, const Synthetic& dir,
                                         const std::string& name);
-    const OverlayNode& enter_directory(const Request& request, const View& view,
-                                       NodeNumber parent, const Ranked& found);
+    const OverlayNode& enter_directory(const Request& request, const View& view, NodeNumber parent,
+                                       const Ranked& found);
     struct Listed {
         std::string name;
         Synthetic what;
@@ -149,8 +149,7 @@ private:
     Result<Moving> source_of_rename(const View& view, NodeNumber directory, const std::string& name,
                                     ChangedDraft& change);
 
-    Result<EntryReply> make_artifact(Request& request, const std::string& name,
-                                     std::uint32_t mode);
+    Result<EntryReply> make_artifact(Request& request, const std::string& name, std::uint32_t mode);
     Result<> remove_artifact(Request& request, const std::string& name);
     Result<EntryReply> set_alias(Request& request, const ArtifactState& artifact,
                                  const std::string& name, const std::string& target);
@@ -158,8 +157,7 @@ private:
     Result<> rename_alias(Request& request, const ArtifactState& artifact, const std::string& from,
                           const std::string& to);
     // Makes `change` durable and runs `after`, once a request; else throws Suspend.
-    void write_catalog(Request& request, CatalogThread::Change change,
-                       std::function<void()> after);
+    void write_catalog(Request& request, CatalogThread::Change change, std::function<void()> after);
 
     // The node behind `node` with a staging file of its own, of the first `keep` bytes. ESTALE
     // where the name had to be given another nodeid.

@@ -81,15 +81,18 @@ std::vector<Filesystem::Listed> Filesystem::list_synthetic(const Synthetic& dir)
             break;
         case Place::run_links:
             for (const auto& [name, target] : run_links(dir.run, dir.name))
-                names.push_back({name, Synthetic{Place::run_link_target, {}, {}, dir.run, 0,
-                                                 dir.name + "/" + name}});
+                names.push_back(
+                    {name,
+                     Synthetic{Place::run_link_target, {}, {}, dir.run, 0, dir.name + "/" + name}});
             break;
         case Place::version_art: {
             const auto* tree = mount_.session.find_version_tree(dir.version);
             for (const auto& name : version_documents()) {
-                if (name == metadata_name && (tree == nullptr || !tree->snapshot.metadata)) continue;
-                names.push_back({name, Synthetic{Place::version_document, dir.artifact,
-                                                 dir.version, {}, 0, name}});
+                if (name == metadata_name && (tree == nullptr || !tree->snapshot.metadata))
+                    continue;
+                names.push_back(
+                    {name,
+                     Synthetic{Place::version_document, dir.artifact, dir.version, {}, 0, name}});
             }
             break;
         }

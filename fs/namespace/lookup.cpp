@@ -79,8 +79,7 @@ Result<EntryReply> Filesystem::lookup_artifact(Request& request, const ArtifactS
         return entry(attr_of(*root, NodeId::make(NodeKind::version, tree.serial, 0)));
     }
     if (artifact.aliases.contains(name))
-        return synthetic_entry(
-            request, Synthetic{Place::alias, id, {}, {}, 0, name});
+        return synthetic_entry(request, Synthetic{Place::alias, id, {}, {}, 0, name});
     if (name.starts_with('@')) {
         std::string run_name = name.substr(1);
         const View* view = nullptr;
@@ -130,12 +129,13 @@ Result<EntryReply> Filesystem::lookup_version(Request& request, const OfVersion&
                                               const std::string& name) {
     if (dir.entry.kind != Kind::directory) return fail(ENOTDIR, "not a directory");
     if (dir.rank == 0 && name == art_dir_name)
-        return synthetic_entry(request, Synthetic{Place::version_art, dir.tree->artifact,
-                                                  dir.tree->version, {}, 0, ""});
+        return synthetic_entry(
+            request,
+            Synthetic{Place::version_art, dir.tree->artifact, dir.tree->version, {}, 0, ""});
     auto found = find(mount_.loader.nodes(), dir.entry.dir, dir.rank, name);
     if (!found) return surely_absent();
-    return entry(attr_of(found->entry,
-                         NodeId::make(NodeKind::version, dir.tree->serial, found->rank)));
+    return entry(
+        attr_of(found->entry, NodeId::make(NodeKind::version, dir.tree->serial, found->rank)));
 }
 
 const OverlayNode& Filesystem::enter_directory(const Request& request, const View& view,
@@ -164,8 +164,7 @@ Result<EntryReply> Filesystem::lookup_view(Request& request, const OfView& dir,
             return entry(attr_of(view, *view.overlay.node(art_dir_number)));
         if (view.kind == ViewKind::run_data && name == "run.json")
             return synthetic_entry(request, {.place = Place::run_json, .run = view.run});
-        if (view.kind == ViewKind::run_data &&
-            (name == "uses" || name == "logs" || name == "view"))
+        if (view.kind == ViewKind::run_data && (name == "uses" || name == "logs" || name == "view"))
             return synthetic_entry(request, Synthetic{Place::run_links, {}, {}, view.run, 0, name});
     }
     auto found = view.overlay.find(mount_.loader.nodes(), dir.node->number, name);
@@ -173,10 +172,9 @@ Result<EntryReply> Filesystem::lookup_view(Request& request, const OfView& dir,
         return entry(attr_of(view, **node));
     if (const auto* ranked = std::get_if<Ranked>(&found)) {
         if (ranked->entry.kind == Kind::directory)
-            return entry(
-                attr_of(view, enter_directory(request, view, dir.node->number, *ranked)));
-        return entry(attr_of(ranked->entry, NodeId::make(NodeKind::view_base, view.base_serial,
-                                                         ranked->rank)));
+            return entry(attr_of(view, enter_directory(request, view, dir.node->number, *ranked)));
+        return entry(attr_of(ranked->entry,
+                             NodeId::make(NodeKind::view_base, view.base_serial, ranked->rank)));
     }
     if (dir.node->number != art_dir_number) return surely_absent();
     bool document = name == "base" || (name == type_name &&

@@ -92,8 +92,7 @@ Result<EntryReply> Filesystem::mkdir(Request& request, NodeId parent, const std:
     if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
     auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
     if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
-    if (auto begun = begin_write(request, *dir->view); !begun)
-        return tl::unexpected(begun.error());
+    if (auto begun = begin_write(request, *dir->view); !begun) return tl::unexpected(begun.error());
     return add_node(request, *dir, name,
                     new_node(request, *dir->view, *dir->node, Kind::directory, mode));
 }
@@ -111,8 +110,7 @@ Result<EntryReply> Filesystem::symlink(Request& request, NodeId parent, const st
     if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
     auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
     if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
-    if (auto begun = begin_write(request, *dir->view); !begun)
-        return tl::unexpected(begun.error());
+    if (auto begun = begin_write(request, *dir->view); !begun) return tl::unexpected(begun.error());
     auto node = new_node(request, *dir->view, *dir->node, Kind::symlink, 0777);
     node.target = target;
     return add_node(request, *dir, name, node);
@@ -162,8 +160,8 @@ Result<EntryReply> Filesystem::link(Request& request, NodeId node, NodeId parent
         linked = materialise(*base, change);
         const auto* home = view->overlay.directory_of_rank(base->located.parent_rank);
         if (home == nullptr) return fail(ESTALE, "the file's directory is not known");
-        change.change.names.push_back({home->number, base->located.entry.name,
-                                       OverlayName{linked.number, 0}});
+        change.change.names.push_back(
+            {home->number, base->located.entry.name, OverlayName{linked.number, 0}});
     } else {
         linked = *own->node;
     }
@@ -268,8 +266,10 @@ Result<Filesystem::Moving> Filesystem::source_of_rename(const View& view, NodeNu
         Request none;
         return Moving{enter_directory(none, view, directory, ranked), true};
     }
-    OfBase clean{&view, mount_.session.view_base(view.base_serial),
-                 {name, ranked.entry, view.overlay.node(directory)->base_rank}, ranked.rank};
+    OfBase clean{&view,
+                 mount_.session.view_base(view.base_serial),
+                 {name, ranked.entry, view.overlay.node(directory)->base_rank},
+                 ranked.rank};
     return Moving{materialise(clean, change), false};
 }
 
@@ -353,9 +353,8 @@ Result<> Filesystem::rename(Request& request, NodeId from, const std::string& fr
         }
         if (over_directory && !moving->directory) return fail(EISDIR, "a directory is there");
         if (!over_directory && moving->directory) return fail(ENOTDIR, "a file is there");
-        if (over_directory &&
-            !view.overlay.is_empty(mount_.loader.nodes(),
-                                   std::get<const OverlayNode*>(target)->number))
+        if (over_directory && !view.overlay.is_empty(mount_.loader.nodes(),
+                                                     std::get<const OverlayNode*>(target)->number))
             return fail(ENOTEMPTY, "the directory there is not empty");
         drop_name(view, new_number, to_name, target, change, unused);
         change.change.names.pop_back();  // the name is given anew below

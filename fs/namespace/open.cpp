@@ -103,8 +103,7 @@ Result<> Filesystem::adopt_copy(const Request& request, NodeId node, std::uint64
     return {};
 }
 
-Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node,
-                                                std::uint64_t keep) {
+Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, std::uint64_t keep) {
     auto resolved = resolve(node);
     if (!resolved) return tl::unexpected(resolved.error());
     const auto* base = std::get_if<OfBase>(&*resolved);
@@ -130,22 +129,21 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node,
         }
     }
     throw Suspend{[this, &request, node, keep, from](Suspend::Resume resume) {
-        mount_.files.copy_up(from, std::min(keep, from.size),
-                             [this, &request, node, keep, resume](Result<std::uint64_t> copied) {
-                                 if (!copied) return resume(copied.error().code);
-                                 // Another open may have copied the file meanwhile.
-                                 auto now_there = resolve(node);
-                                 const auto* own_now =
-                                     now_there ? std::get_if<OfView>(&*now_there) : nullptr;
-                                 if (own_now != nullptr && own_now->node->staging != 0 &&
-                                     !own_now->node->frozen) {
-                                     mount_.files.remove({*copied});
-                                     return resume(0);
-                                 }
-                                 request.steps_done |= 1U << step_copied;
-                                 auto adopted = adopt_copy(request, node, *copied, keep);
-                                 resume(adopted ? 0 : adopted.error().code);
-                             });
+        mount_.files.copy_up(
+            from, std::min(keep, from.size),
+            [this, &request, node, keep, resume](Result<std::uint64_t> copied) {
+                if (!copied) return resume(copied.error().code);
+                // Another open may have copied the file meanwhile.
+                auto now_there = resolve(node);
+                const auto* own_now = now_there ? std::get_if<OfView>(&*now_there) : nullptr;
+                if (own_now != nullptr && own_now->node->staging != 0 && !own_now->node->frozen) {
+                    mount_.files.remove({*copied});
+                    return resume(0);
+                }
+                request.steps_done |= 1U << step_copied;
+                auto adopted = adopt_copy(request, node, *copied, keep);
+                resume(adopted ? 0 : adopted.error().code);
+            });
     }};
 }
 
@@ -168,9 +166,7 @@ Result<OpenReply> Filesystem::open_text(Request& request, NodeId node, const Syn
     if (!text && !request.did(step_text)) {
         throw Suspend{[this, &request, what](Suspend::Resume resume) {
             mount_.executor.offload(
-                [this, what] {
-                    return make_document(mount_.store, mount_.options.project, what);
-                },
+                [this, what] { return make_document(mount_.store, mount_.options.project, what); },
                 [&request, resume](Result<std::string> made) {
                     request.steps_done |= 1U << step_text;
                     if (!made) return resume(made.error().code);
@@ -189,8 +185,8 @@ Result<OpenReply> Filesystem::open_text(Request& request, NodeId node, const Syn
     return opened(request, handle);
 }
 
-Result<OpenReply> Filesystem::open_resolved(Request& request, NodeId node,
-                                            const Resolved& resolved, bool write) {
+Result<OpenReply> Filesystem::open_resolved(Request& request, NodeId node, const Resolved& resolved,
+                                            bool write) {
     Handle handle;
     handle.fh = mount_.session.next_handle();
     handle.node = node;
@@ -278,8 +274,7 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
         texts_[handle.fh] = std::make_shared<const std::string>(own->node->target);
         return opened(request, handle);
     }
-    if (own != nullptr && own->node->staging != 0)
-        file = mount_.files.staging(own->node->staging);
+    if (own != nullptr && own->node->staging != 0) file = mount_.files.staging(own->node->staging);
     if (uses) note_use(request, *who.run, before);
     auto reply = open_resolved(request, node, before, false);
     if (reply && file) held_[reply->fh] = std::move(file);
@@ -346,8 +341,7 @@ Result<ReadSource> Filesystem::read_source(Request& /*request*/, std::uint64_t f
     return ReadSource{nullptr, file};
 }
 
-Result<std::shared_ptr<DataFile>> Filesystem::write_target(Request& /*request*/,
-                                                           std::uint64_t fh) {
+Result<std::shared_ptr<DataFile>> Filesystem::write_target(Request& /*request*/, std::uint64_t fh) {
     const auto* handle = mount_.session.handle(fh);
     if (handle == nullptr || !handle->write) return fail(EBADF, "not open for writing");
     auto resolved = resolve(handle->node);

@@ -50,7 +50,8 @@ Result<Filesystem::Resolved> Filesystem::resolve(NodeId node) {
             const auto* base = session.view_base(node.serial());
             const auto* view = base == nullptr ? nullptr : session.view(base->view);
             if (view == nullptr) break;
-            if (auto switched = base->switched.find(node.number()); switched != base->switched.end())
+            if (auto switched = base->switched.find(node.number());
+                switched != base->switched.end())
                 return OfView{view, view->overlay.node(switched->second)};
             auto located = at_rank(mount_.loader.nodes(), base->snapshot.root, node.number());
             if (!located) break;
@@ -95,9 +96,8 @@ const VersionTree& Filesystem::version_tree(const Request& request, const Versio
     if (const auto* known = mount_.session.find_version_tree(version.id)) return *known;
     const Snapshot& snapshot = mount_.loader.snapshot(version.tree);
     std::uint32_t serial = mount_.session.next_serial();
-    mount_.session.apply(
-        request.unique,
-        OpenedVersionTree{{serial, version.id, version.artifact, version.number, snapshot}});
+    mount_.session.apply(request.unique, OpenedVersionTree{{serial, version.id, version.artifact,
+                                                            version.number, snapshot}});
     return *mount_.session.version_tree(serial);
 }
 

@@ -95,7 +95,8 @@ void RunKeeper::try_to_end(const RunId& run) {
     if (!live->recorded) return drop_run(run);
     if (live->record.state != RunState::finished) {
         std::string why = "its run " + std::string(to_string(live->record.state));
-        if (live->record.exit_code) why += " with status " + std::to_string(*live->record.exit_code);
+        if (live->record.exit_code)
+            why += " with status " + std::to_string(*live->record.exit_code);
         if (live->record.signal) why += " by signal " + std::to_string(*live->record.signal);
         abandon_drafts(run, why);
     }
@@ -377,8 +378,8 @@ void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
     for (const auto& [serial, view] : mount_.session.views()) {
         if (!view.draft || view.sealing || !view.abandoned.empty()) continue;
         if (!view.overlay.is_dirty()) continue;
-        drafts->push_back({draft_record(view, DraftState::open, ""),
-                           mount_.session.take_dirty_rows(serial)});
+        drafts->push_back(
+            {draft_record(view, DraftState::open, ""), mount_.session.take_dirty_rows(serial)});
     }
     for (const auto& [id, run] : mount_.session.runs()) {
         if (!run.recorded || !run.dirty || run.closing) continue;
@@ -417,9 +418,8 @@ void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
 }
 
 void RunKeeper::tick() {
-    std::erase_if(roots_, [](const auto& root) {
-        return !root.second->pidfd || !alive(root.second->pidfd);
-    });
+    std::erase_if(
+        roots_, [](const auto& root) { return !root.second->pidfd || !alive(root.second->pidfd); });
     checkpoint();
     mount_.executor.pool([this] { mount_.store.restore_ballast(); });
 }

@@ -122,8 +122,8 @@ private:
     FrozenDraft freeze(const View& view) const;
     DraftRecord draft_record(const View& view, DraftState state, const std::string& why) const;
     SealOrder order_for(const LiveRun& run, std::vector<FrozenDraft> drafts) const;
-    void show_sealed(const std::vector<SealedDraft>& drafts,
-                     const std::vector<FrozenDraft>& frozen, bool over);
+    void show_sealed(const std::vector<SealedDraft>& drafts, const std::vector<FrozenDraft>& frozen,
+                     bool over);
     void start_seal(SealOrder order, Sealed done);
 
     Mount& mount_;

@@ -191,7 +191,8 @@ void Session::on(EndedRun& record) {
     auto found = runs_.find(record.run);
     if (found == runs_.end()) return;
     auto& run = found->second;
-    if (auto root = run_roots_.find(run.root); root != run_roots_.end() && root->second == record.run)
+    if (auto root = run_roots_.find(run.root);
+        root != run_roots_.end() && root->second == record.run)
         run_roots_.erase(root);
     if (auto name = run_names_.find(run.record.name);
         name != run_names_.end() && name->second == record.run)

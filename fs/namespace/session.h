@@ -29,21 +29,21 @@ namespace artfs {
 enum class Place : std::uint8_t {
     root,
     artifact,
-    latest,           // the link
-    alias,            // `name` of the artifact
-    empty,            // `new`: the empty directory before v0
-    art,              // /.art
-    run_link,         // /.art/run
-    runs,             // /.art/runs
+    latest,    // the link
+    alias,     // `name` of the artifact
+    empty,     // `new`: the empty directory before v0
+    art,       // /.art
+    run_link,  // /.art/run
+    runs,      // /.art/runs
     graph_dot,
     graph_json,
     status_json,
-    run_json,         // /.art/runs/NAME/run.json
-    run_links,        // …/uses, logs, view (`name`)
-    run_link_target,  // …/uses/ARTIFACT (`name` is "uses/ARTIFACT")
-    version_art,      // vN/.art
-    version_document, // vN/.art/`name`
-    view_document,    // VIEW/.art/`name`: base, commit, and `type` once it is fixed
+    run_json,          // /.art/runs/NAME/run.json
+    run_links,         // …/uses, logs, view (`name`)
+    run_link_target,   // …/uses/ARTIFACT (`name` is "uses/ARTIFACT")
+    version_art,       // vN/.art
+    version_document,  // vN/.art/`name`
+    view_document,     // VIEW/.art/`name`: base, commit, and `type` once it is fixed
 };
 
 struct Synthetic {
@@ -78,8 +78,9 @@ struct ViewBase {
 
 struct View {
     std::uint32_t serial = 0;
-    std::uint32_t base_serial = 0;   // of its present base
-    std::uint32_t first_serial = 0;  // of the base it was pinned to: what its clean files are uses of
+    std::uint32_t base_serial = 0;  // of its present base
+    std::uint32_t first_serial =
+        0;  // of the base it was pinned to: what its clean files are uses of
     ViewKind kind = ViewKind::run;
     std::string name;  // without '@'; the run's name for run data
     std::optional<ArtifactId> artifact;
@@ -110,7 +111,7 @@ struct LiveRun {
     bool recorded = false;  // did something worth a record
     bool dirty = false;     // record or uses changed since the last checkpoint
     bool exited = false;
-    bool closing = false;   // its last seal is under way
+    bool closing = false;               // its last seal is under way
     std::map<VersionId, UseEdge> uses;  // of the current segment
     std::map<ArtifactId, std::uint32_t> views;
     std::uint32_t data_view = 0;

@@ -109,7 +109,8 @@ private:
         std::string bytes = encode_node(own.open);
         Child child;
         child.ref = describe_node(own.open, bytes);
-        child.last_name = of == 0 ? own.open.entries.back().name : own.open.children.back().last_name;
+        child.last_name =
+            of == 0 ? own.open.entries.back().name : own.open.children.back().last_name;
         sink_(child.ref.stored, std::move(bytes));
         own.open.entries.clear();
         own.open.children.clear();

@@ -66,8 +66,7 @@ private:
 
 class Comparison {
 public:
-    Comparison(NodeSource& nodes, bool stored,
-               const std::function<void(const Difference&)>& visit)
+    Comparison(NodeSource& nodes, bool stored, const std::function<void(const Difference&)>& visit)
         : nodes_(nodes), stored_(stored), visit_(visit) {}
 
     void directories(const DirRef& before, const DirRef& after, const std::string& prefix) {

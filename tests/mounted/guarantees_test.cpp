@@ -10,7 +10,8 @@ using Names = std::vector<std::string>;
 
 TEST_CASE("G1: a sealed version never changes", "[G1]") {
     TestMount mount;
-    mount.ok("mkdir a && actor mkdir a/latest/sub : write a/latest/sub/x one : write a/latest/y two");
+    mount.ok(
+        "mkdir a && actor mkdir a/latest/sub : write a/latest/sub/x one : write a/latest/y two");
     auto before = mount.ok("find a/v0 -printf '%p %m %s %T@ %y\\n' | sort; cat a/v0/sub/x a/v0/y");
     for (const char* attempt :
          {"actor write a/v0/y other", "actor append a/v0/y more", "actor unlink a/v0/y",
@@ -26,10 +27,12 @@ TEST_CASE("G1: a sealed version never changes", "[G1]") {
     CHECK(mount.sh("rm -rf a").status != 0);
     mount.ok("actor write a/latest/y three : unlink a/latest/sub/x");
     mount.ok("setfattr -n user.note -v x a/latest/y 2>/dev/null || true");
-    CHECK(mount.ok("find a/v0 -printf '%p %m %s %T@ %y\\n' | sort; cat a/v0/sub/x a/v0/y") == before);
+    CHECK(mount.ok("find a/v0 -printf '%p %m %s %T@ %y\\n' | sort; cat a/v0/sub/x a/v0/y") ==
+          before);
     mount.umount();
     mount.mount();
-    CHECK(mount.ok("find a/v0 -printf '%p %m %s %T@ %y\\n' | sort; cat a/v0/sub/x a/v0/y") == before);
+    CHECK(mount.ok("find a/v0 -printf '%p %m %s %T@ %y\\n' | sort; cat a/v0/sub/x a/v0/y") ==
+          before);
 }
 
 TEST_CASE("G2: a version that was seen survives the daemon's death, whole", "[G2]") {
@@ -62,8 +65,9 @@ TEST_CASE("G3: what `a && b` wrote is what b sees, with nothing between", "[G3]"
     mount.ok("mkdir a b");
     for (int i = 0; i < 25; ++i) {
         std::string text = "round " + std::to_string(i);
-        auto out = mount.ok("actor write a/latest/x '" + text + "' && actor read a/latest/x : write b/latest/y '" +
-                            text + "' && actor read b/latest/y");
+        auto out = mount.ok("actor write a/latest/x '" + text +
+                            "' && actor read a/latest/x : write b/latest/y '" + text +
+                            "' && actor read b/latest/y");
         REQUIRE(out == text + text);
     }
     // Also when the last to write is killed by a signal, and through art.
@@ -77,17 +81,20 @@ TEST_CASE("G4: a run sees one version of each artifact for its whole life", "[G4
     auto go = (mount.directory() / "go").string();
     auto looked = (mount.directory() / "looked").string();
     auto out = mount.ok("actor read a/latest/x : touch " + looked + " : await " + go +
-                        " : read a/latest/x : read a/latest/x > " + go + ".out & actor await " + looked +
-                        " : write a/latest/x second; actor touch " + go + "; wait; cat " + go +
-                        ".out; actor read a/latest/x");
+                        " : read a/latest/x : read a/latest/x > " + go + ".out & actor await " +
+                        looked + " : write a/latest/x second; actor touch " + go + "; wait; cat " +
+                        go + ".out; actor read a/latest/x");
     CHECK(out == "firstfirstfirstsecond");
     // Its own writes are the exception.
-    CHECK(mount.ok("actor read a/latest/x : write a/latest/x mine : read a/latest/x") == "secondmine");
+    CHECK(mount.ok("actor read a/latest/x : write a/latest/x mine : read a/latest/x") ==
+          "secondmine");
 }
 
 TEST_CASE("G5: every open for reading is a use edge, file by file", "[G5]") {
     TestMount mount;
-    mount.ok("mkdir a && actor write a/latest/x 1 : write a/latest/y 2 : mkdir a/latest/d : write a/latest/d/z 3");
+    mount.ok(
+        "mkdir a && actor write a/latest/x 1 : write a/latest/y 2 : mkdir a/latest/d : write "
+        "a/latest/d/z 3");
     auto maker = mount.newest_run();
     CHECK(mount.logs(maker) == Names{"a:v0"});
 
@@ -119,8 +126,9 @@ TEST_CASE("G6: looking around makes no edges", "[G6]") {
     TestMount mount;
     mount.ok("mkdir a && actor write a/latest/x 1 : write a/latest/y 2");
     auto runs = mount.json("runs --all").size();
-    mount.ok("ls -lR a; cat a/latest/x a/v0/y; stat a/v0/x; find a; du -s a; head -c1 a/latest/x; "
-             "readlink a/latest; wc -c a/v0/x; grep 1 a/v0/x; cmp a/v0/x a/latest/x; cd a/v0; ls");
+    mount.ok(
+        "ls -lR a; cat a/latest/x a/v0/y; stat a/v0/x; find a; du -s a; head -c1 a/latest/x; "
+        "readlink a/latest; wc -c a/v0/x; grep 1 a/v0/x; cmp a/v0/x a/latest/x; cd a/v0; ls");
     CHECK(mount.json("runs --all").size() == runs);
     // A run that stats, lists, fails to open and reads what it wrote itself.
     mount.ok("actor stat a/latest/x : write a/latest/z own : read a/latest/z");
@@ -142,7 +150,8 @@ TEST_CASE("G7: the graph has no cycles and no edge to what did not exist", "[G7]
     mount.ok("mkdir a b");
     mount.ok("actor write a/latest/x 1");
     mount.ok("actor read a/latest/x : write b/latest/y 2");
-    // Writes what is there already, of an artifact that its own input came from: no edge may follow.
+    // Writes what is there already, of an artifact that its own input came from: no edge may
+    // follow.
     mount.ok("actor read b/latest/y : write a/latest/x 1");
     auto run = mount.newest_run();
     CHECK(mount.logs(run).empty());
@@ -153,7 +162,8 @@ TEST_CASE("G7: the graph has no cycles and no edge to what did not exist", "[G7]
     CHECK(mount.logs(mount.newest_run()) == Names{"a:v0"});
     auto graph = mount.json("graph --explode --segments");
     std::map<std::string, std::set<std::string>> edges;
-    for (const auto& edge : graph.at("edges")) edges[edge.at("from")].insert(edge.at("to").get<std::string>());
+    for (const auto& edge : graph.at("edges"))
+        edges[edge.at("from")].insert(edge.at("to").get<std::string>());
     std::set<std::string> done;
     std::set<std::string> open;
     std::function<bool(const std::string&)> acyclic = [&](const std::string& at) {
@@ -196,8 +206,10 @@ TEST_CASE("G8: a failing run moves nothing, and what it wrote is kept", "[G8]") 
     CHECK(mount.ok("ls a | grep @ || true").empty());
     // What was committed before a failure stays.
     auto go = (mount.directory() / "go").string();
-    mount.sh("actor write a/latest/x kept : touch " + go + " : await " + go + ".2 : write a/latest/x lost : exit 1 & actor await " +
-             go + "; art commit \"$(art runs --state running --json --all | python3 -c 'import json,sys; print(json.load(sys.stdin)[0][\"name\"])')\"; touch " +
+    mount.sh("actor write a/latest/x kept : touch " + go + " : await " + go +
+             ".2 : write a/latest/x lost : exit 1 & actor await " + go +
+             "; art commit \"$(art runs --state running --json --all | python3 -c 'import "
+             "json,sys; print(json.load(sys.stdin)[0][\"name\"])')\"; touch " +
              go + ".2; wait");
     CHECK(mount.ok("cat a/latest/x") == "kept");
 }

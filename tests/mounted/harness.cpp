@@ -140,10 +140,11 @@ void TestMount::kill_daemon() {
 }
 
 Ran TestMount::sh(const std::string& command) const {
-    // What earlier commands wrote is sealed: a `vN` path appears at its seal, and is not waited for.
+    // What earlier commands wrote is sealed: a `vN` path appears at its seal, and is not waited
+    // for.
     art("runs --limit 1");
     std::string set = "export ART_STORE=" + quoted(store_) + " ART_MOUNT=" + quoted(mountpoint_) +
-                      " PATH=" + quoted(own_program().parent_path()) + ":$PATH; " +
+                      " PATH=" + quoted(own_program().parent_path()) + ":/usr/bin:/bin:$PATH; " +
                       "actor() { artfs_actor \"$@\"; }; ";
     return shell(set + command, mountpoint_);
 }

@@ -45,10 +45,12 @@ TEST_CASE("artifacts, versions, aliases", "[namespace]") {
 TEST_CASE("a view has .art, a run has its directory", "[namespace]") {
     TestMount mount;
     mount.ok("mkdir a");
-    mount.ok("actor write a/latest/x 1 : write a/latest/.art/metadata.json '{\"k\":[1,2]}' : "
-             "write a/latest/.art/description 'What it is' : write a/latest/.art/type model : "
-             "write .art/run/config.json '{\"lr\":0.1}' : write .art/run/summary.json '{\"acc\":0.5}' : "
-             "append .art/run/metrics.jsonl '{\"step\":1}' : mkdir .art/run/media : write .art/run/media/i.png PNG");
+    mount.ok(
+        "actor write a/latest/x 1 : write a/latest/.art/metadata.json '{\"k\":[1,2]}' : "
+        "write a/latest/.art/description 'What it is' : write a/latest/.art/type model : "
+        "write .art/run/config.json '{\"lr\":0.1}' : write .art/run/summary.json '{\"acc\":0.5}' : "
+        "append .art/run/metrics.jsonl '{\"step\":1}' : mkdir .art/run/media : write "
+        ".art/run/media/i.png PNG");
     auto run = mount.newest_run();
     auto version = mount.json("show a:v0");
     CHECK(version.at("type") == "model");
@@ -61,9 +63,11 @@ TEST_CASE("a view has .art, a run has its directory", "[namespace]") {
     CHECK(document.at("summary").at("acc") == 0.5);
     CHECK(document.at("job_type") == "artfs_actor");
     CHECK(document.at("exit_code") == 0);
-    CHECK(mount.ok("cat .art/runs/" + run + "/metrics.jsonl .art/runs/" + run + "/media/i.png") == "{\"step\":1}PNG");
+    CHECK(mount.ok("cat .art/runs/" + run + "/metrics.jsonl .art/runs/" + run + "/media/i.png") ==
+          "{\"step\":1}PNG");
     CHECK(mount.ok("ls a/v0/.art | tr '\\n' ' '").find("manifest.jsonl") != std::string::npos);
-    CHECK(mount.ok("cat a/v0/.art/metadata.json a/v0/.art/description") == "{\"k\":[1,2]}What it is");
+    CHECK(mount.ok("cat a/v0/.art/metadata.json a/v0/.art/description") ==
+          "{\"k\":[1,2]}What it is");
     CHECK(mount.ok("readlink .art/runs/" + run + "/logs/a") == "../../../../a/v0\n");
     CHECK(mount.ok("cat .art/runs/" + run + "/logs/a/x") == "1");
     CHECK(nlohmann::json::parse(mount.ok("cat .art/runs/" + run + "/run.json")).at("name") == run);
@@ -94,7 +98,8 @@ TEST_CASE("equal content makes no new version", "[namespace]") {
 TEST_CASE("concurrent writers make a version each", "[namespace]") {
     TestMount mount;
     mount.ok("mkdir a");
-    mount.ok("for i in 1 2 3 4 5 6; do actor sleep 50 : write a/latest/f$i $i : sleep 50 & done; wait");
+    mount.ok(
+        "for i in 1 2 3 4 5 6; do actor sleep 50 : write a/latest/f$i $i : sleep 50 & done; wait");
     CHECK(mount.json("ls a").size() == 6);
     CHECK(mount.json("runs").size() == 6);
 }
@@ -102,8 +107,11 @@ TEST_CASE("concurrent writers make a version each", "[namespace]") {
 TEST_CASE("explicit runs", "[runs]") {
     TestMount mount;
     mount.ok("mkdir a");
-    auto ran = mount.sh("art run --name mine --job-type fit --config lr=0.5 --tag t1 --type a=model --alias a=best -- "
-                        "sh -c 'artfs_actor write a/latest/x 1; artfs_actor write a/latest/y 2; echo printed; exit 0'");
+    auto ran = mount.sh(
+        "art run --name mine --job-type fit --config lr=0.5 --tag t1 --type a=model --alias a=best "
+        "-- "
+        "sh -c 'artfs_actor write a/latest/x 1; artfs_actor write a/latest/y 2; echo printed; exit "
+        "0'");
     CHECK(ran.status == 0);
     CHECK(ran.out.find("printed") != std::string::npos);
     auto run = mount.json("show @mine");
@@ -118,20 +126,26 @@ TEST_CASE("explicit runs", "[runs]") {
     CHECK(mount.sh("art run --name mine -- sh -c 'exit 7'").status == 7);
     CHECK(mount.json("show @mine-2").at("state") == "failed");
     CHECK(mount.sh("art run -- sh -c 'kill -15 $$'").status == 143);
-    CHECK(mount.sh("art run --ok-exit 0,7 --name fine -- sh -c 'artfs_actor write a/latest/z 3; exit 7'").status == 7);
+    CHECK(mount
+              .sh("art run --ok-exit 0,7 --name fine -- sh -c 'artfs_actor write a/latest/z 3; "
+                  "exit 7'")
+              .status == 7);
     CHECK(mount.json("show @fine").at("state") == "finished");
     CHECK(mount.json("ls a").size() == 2);
-    CHECK(mount.ok("art run --pin a=v0 -- artfs_actor stat a/latest/z || echo none").find("none") != std::string::npos);
+    CHECK(mount.ok("art run --pin a=v0 -- artfs_actor stat a/latest/z || echo none").find("none") !=
+          std::string::npos);
 }
 
 TEST_CASE("a failing stage of a script is one run, the others another each", "[runs]") {
     TestMount mount;
     mount.ok("mkdir a b");
-    mount.ok("cat > " + (mount.directory() / "p.sh").string() + " <<'E'\n"
+    mount.ok("cat > " + (mount.directory() / "p.sh").string() +
+             " <<'E'\n"
              "artfs_actor write a/latest/x 1\n"
              "artfs_actor read a/latest/x : exit 4\n"
              "artfs_actor read a/latest/x : child : write b/latest/y 2\n"
-             "E\nbash " + (mount.directory() / "p.sh").string());
+             "E\nbash " +
+             (mount.directory() / "p.sh").string());
     auto runs = mount.json("runs --all");
     REQUIRE(runs.size() == 3);
     CHECK(runs[0].at("state") == "finished");

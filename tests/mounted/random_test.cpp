@@ -1,4 +1,5 @@
-// Random operations on a draft and on a plain directory: they must agree in every result and at the end.
+// Random operations on a draft and on a plain directory: they must agree in every result and at the
+// end.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -32,11 +33,14 @@ public:
             case 1:
                 return create();
             case 2:
-                return on("mkdir", [](const char* p) { return mkdir(p, 0755); }, any());
+                return on(
+                    "mkdir", [](const char* p) { return mkdir(p, 0755); }, any());
             case 3:
-                return on("rmdir", [](const char* p) { return rmdir(p); }, any());
+                return on(
+                    "rmdir", [](const char* p) { return rmdir(p); }, any());
             case 4:
-                return on("unlink", [](const char* p) { return unlink(p); }, any());
+                return on(
+                    "unlink", [](const char* p) { return unlink(p); }, any());
             case 5:
             case 6:
                 return two("rename", [](const char* a, const char* b) { return rename(a, b); });
@@ -44,14 +48,18 @@ public:
                 return two("link", [](const char* a, const char* b) { return link(a, b); });
             case 8: {
                 auto size = static_cast<off_t>(random_() % 20000);
-                return on("truncate", [size](const char* p) { return truncate(p, size); }, any()) + std::to_string(size);
+                return on(
+                           "truncate", [size](const char* p) { return truncate(p, size); }, any()) +
+                       std::to_string(size);
             }
             case 9: {
                 mode_t mode = random_() % 2 == 0 ? 0600 : 0755;
-                return on("chmod", [mode](const char* p) { return chmod(p, mode); }, any());
+                return on(
+                    "chmod", [mode](const char* p) { return chmod(p, mode); }, any());
             }
             case 10:
-                return on("symlink", [](const char* p) { return symlink("a/b", p); }, any());
+                return on(
+                    "symlink", [](const char* p) { return symlink("a/b", p); }, any());
             case 11:
                 return listing(any());
             case 12:
@@ -73,8 +81,10 @@ public:
             auto path = entry.path();
             struct stat status {};
             lstat(path.c_str(), &status);
-            std::string line = path.lexically_relative(base_).string() + " " + std::to_string(status.st_mode) + " ";
-            if (S_ISREG(status.st_mode)) line += std::to_string(status.st_size) + " " + std::to_string(sum(path));
+            std::string line = path.lexically_relative(base_).string() + " " +
+                               std::to_string(status.st_mode) + " ";
+            if (S_ISREG(status.st_mode))
+                line += std::to_string(status.st_size) + " " + std::to_string(sum(path));
             if (S_ISLNK(status.st_mode)) line += fs::read_symlink(path).string();
             lines.push_back(line);
         }
@@ -88,7 +98,8 @@ private:
     std::string any() {
         static const char* names[] = {"a", "b", "c", "d", "e"};
         std::string path = names[random_() % 5];
-        for (unsigned depth = random_() % 3; depth > 0; --depth) path += std::string("/") + names[random_() % 5];
+        for (unsigned depth = random_() % 3; depth > 0; --depth)
+            path += std::string("/") + names[random_() % 5];
         return path;
     }
     std::string result(const std::string& what, long value) const {
@@ -102,7 +113,8 @@ private:
     std::string two(const char* name, F call) {
         auto a = any();
         auto b = any();
-        return result(std::string(name) + " " + a + " " + b, call((base_ / a).c_str(), (base_ / b).c_str()));
+        return result(std::string(name) + " " + a + " " + b,
+                      call((base_ / a).c_str(), (base_ / b).c_str()));
     }
     std::string bytes() {
         std::string text(random_() % 9000, '\0');
@@ -111,7 +123,10 @@ private:
     }
     std::string create() {
         auto path = any();
-        int flags = O_WRONLY | O_CREAT | (random_() % 3 == 0 ? O_TRUNC : random_() % 2 == 0 ? O_APPEND : O_EXCL);
+        int flags = O_WRONLY | O_CREAT |
+                    (random_() % 3 == 0   ? O_TRUNC
+                     : random_() % 2 == 0 ? O_APPEND
+                                          : O_EXCL);
         auto text = bytes();
         int fd = open((base_ / path).c_str(), flags, 0644);
         if (fd < 0) return result("create " + path, -1);
@@ -129,7 +144,8 @@ private:
         char back[16] = {};
         auto got = pread(fd, back, sizeof back, 0);
         close(fd);
-        return result("patch " + path, put) + std::string(back, got > 0 ? static_cast<std::size_t>(got) : 0);
+        return result("patch " + path, put) +
+               std::string(back, got > 0 ? static_cast<std::size_t>(got) : 0);
     }
     std::string hold() {
         auto path = any();
@@ -146,8 +162,8 @@ private:
         auto put = pwrite(fd, text.data(), text.size(), 100);
         struct stat status {};
         fstat(fd, &status);
-        std::string line = result("held", put) + " size " + std::to_string(status.st_size) + " links " +
-                           std::to_string(status.st_nlink);
+        std::string line = result("held", put) + " size " + std::to_string(status.st_size) +
+                           " links " + std::to_string(status.st_nlink);
         if (random_() % 2 == 0) {
             close(fd);
             open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
@@ -171,16 +187,20 @@ private:
         unsigned long total = 5381;
         char chunk[4096];
         for (ssize_t got = 0; (got = read(fd, chunk, sizeof chunk)) > 0;)
-            for (ssize_t i = 0; i < got; ++i) total = total * 33 + static_cast<unsigned char>(chunk[i]);
+            for (ssize_t i = 0; i < got; ++i)
+                total = total * 33 + static_cast<unsigned char>(chunk[i]);
         close(fd);
         return total;
     }
-    std::string contents(const std::string& path) { return "read " + path + " " + std::to_string(sum(base_ / path)); }
+    std::string contents(const std::string& path) {
+        return "read " + path + " " + std::to_string(sum(base_ / path));
+    }
     std::string status(const std::string& path) {
         struct stat status {};
         if (lstat((base_ / path).c_str(), &status) != 0) return result("stat " + path, -1);
         std::string line = "stat " + path + " " + std::to_string(status.st_mode);
-        if (!S_ISDIR(status.st_mode)) line += " " + std::to_string(status.st_size) + " " + std::to_string(status.st_nlink);
+        if (!S_ISDIR(status.st_mode))
+            line += " " + std::to_string(status.st_size) + " " + std::to_string(status.st_nlink);
         return line;
     }
 
@@ -206,7 +226,9 @@ Ran run_twins(unsigned seed, unsigned steps, const fs::path& draft, const fs::pa
             for (unsigned i = 0; i < steps && problem.empty(); ++i) {
                 auto left = a.step();
                 auto right = b.step();
-                if (left != right) problem = "step " + std::to_string(i) + "\n  draft: " + left + "\n  plain: " + right;
+                if (left != right)
+                    problem =
+                        "step " + std::to_string(i) + "\n  draft: " + left + "\n  plain: " + right;
             }
             if (problem.empty() && final_state(draft) != final_state(plain))
                 problem = "at the end\n" + final_state(draft) + "---\n" + final_state(plain);
@@ -219,7 +241,8 @@ Ran run_twins(unsigned seed, unsigned steps, const fs::path& draft, const fs::pa
     close(out[1]);
     Ran ran;
     char chunk[4096];
-    for (ssize_t got = 0; (got = read(out[0], chunk, sizeof chunk)) > 0;) ran.err.append(chunk, static_cast<std::size_t>(got));
+    for (ssize_t got = 0; (got = read(out[0], chunk, sizeof chunk)) > 0;)
+        ran.err.append(chunk, static_cast<std::size_t>(got));
     close(out[0]);
     int status = 0;
     waitpid(pid, &status, 0);
@@ -232,7 +255,8 @@ Ran run_twins(unsigned seed, unsigned steps, const fs::path& draft, const fs::pa
 TEST_CASE("random operations: a draft is as a plain directory, and so is the version", "[random]") {
     TestMount mount;
     unsigned seed = std::random_device()();
-    if (const char* given = getenv("ARTFS_TEST_SEED")) seed = static_cast<unsigned>(std::stoul(given));
+    if (const char* given = getenv("ARTFS_TEST_SEED"))
+        seed = static_cast<unsigned>(std::stoul(given));
     auto plain = mount.directory() / "plain";
     fs::create_directory(plain);
     mount.ok("mkdir a");

@@ -48,7 +48,8 @@ TEST_CASE("what is no store, or a newer one, is refused", "[trouble]") {
     auto other = mount.directory() / "notes";
     fs::create_directory(other);
     std::ofstream(other / "letter.txt") << "dear";
-    CHECK(art("mount " + here + " --store " + other.string()).err.find("no store") != std::string::npos);
+    CHECK(art("mount " + here + " --store " + other.string()).err.find("no store") !=
+          std::string::npos);
     CHECK(art("ls --store " + other.string()).status == 3);
     mount.umount();
     std::ofstream(mount.store() / "format") << "artfs 99\n";
@@ -81,7 +82,8 @@ TEST_CASE("a mount in use is not taken away", "[trouble]") {
     CHECK(mount.ok("cat a/latest/x") == "1");
 }
 
-TEST_CASE("a killed daemon is told from a dead mount, and everything sealed is there again", "[trouble]") {
+TEST_CASE("a killed daemon is told from a dead mount, and everything sealed is there again",
+          "[trouble]") {
     TestMount mount;
     mount.ok("mkdir a && for i in 1 2 3; do actor write a/latest/x $i; done");
     mount.kill_daemon();
@@ -105,7 +107,8 @@ TEST_CASE("a full disk fails the writer, not the store", "[trouble]") {
     auto mnt = (mount.directory() / "m").string();
     auto store = (small / "s").string();
     REQUIRE(art("mount " + mnt + " --store " + store).status == 0);
-    auto set = "export ART_STORE=" + store + " PATH=" + program("art").parent_path().string() + ":$PATH; cd " + mnt + "; ";
+    auto set = "export ART_STORE=" + store + " PATH=" + program("art").parent_path().string() +
+               ":$PATH; cd " + mnt + "; ";
     CHECK(shell(set + "mkdir a && art run -- artfs_actor write a/latest/x good").status == 0);
     // While writing.
     auto ran = shell(set + "art run --name big -- dd if=/dev/zero of=a/latest/big bs=1M count=200");
@@ -128,10 +131,25 @@ TEST_CASE("wrong words get one line and the right exit status", "[trouble]") {
     struct {
         const char* arguments;
         int status;
-    } cases[] = {{"", 2},           {"nonsense", 2},        {"ls nothing", 3},      {"ls a:v9", 3},      {"show a:best", 3},
-                 {"show @nobody", 3}, {"cat a:v0", 2},      {"cat a:v0/nope", 3},   {"show 'a b'", 2},   {"ls --limit x", 2},
-                 {"graph --format png", 2}, {"runs --state odd", 2}, {"commit nobody", 3}, {"commit", 1}, {"run", 2},
-                 {"show a@sha256:12", 2}, {"lineage a --depth x", 2}, {"run --config x -- true", 3}, {"run --pin a -- true", 2}};
+    } cases[] = {{"", 2},
+                 {"nonsense", 2},
+                 {"ls nothing", 3},
+                 {"ls a:v9", 3},
+                 {"show a:best", 3},
+                 {"show @nobody", 3},
+                 {"cat a:v0", 2},
+                 {"cat a:v0/nope", 3},
+                 {"show 'a b'", 2},
+                 {"ls --limit x", 2},
+                 {"graph --format png", 2},
+                 {"runs --state odd", 2},
+                 {"commit nobody", 3},
+                 {"commit", 1},
+                 {"run", 2},
+                 {"show a@sha256:12", 2},
+                 {"lineage a --depth x", 2},
+                 {"run --config x -- true", 3},
+                 {"run --pin a -- true", 2}};
     for (const auto& one : cases) {
         auto ran = mount.art(one.arguments);
         INFO("art " << one.arguments << ": " << ran.err);
@@ -140,7 +158,8 @@ TEST_CASE("wrong words get one line and the right exit status", "[trouble]") {
         CHECK(ran.err.rfind("art: ", 0) == 0);
         CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
     }
-    for (const char* command : {"mount", "umount", "status", "run", "commit", "discard", "ls", "log", "show", "cat", "runs", "lineage", "graph"})
+    for (const char* command : {"mount", "umount", "status", "run", "commit", "discard", "ls",
+                                "log", "show", "cat", "runs", "lineage", "graph"})
         CHECK(mount.art(std::string(command) + " --help").status == 0);
     auto digest = mount.json("show a:v0").at("digest").get<std::string>();
     CHECK(mount.art("show a@" + digest.substr(0, 19)).status == 0);

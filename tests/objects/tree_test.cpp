@@ -82,7 +82,8 @@ TEST_CASE("ranks, paths and listings agree with a walk") {
     std::vector<Edit> edits;
     for (int d = 0; d < 20; ++d) {
         std::vector<Edit> below;
-        for (int f = 0; f < 150; ++f) below.push_back({"g" + std::to_string(f), file("g" + std::to_string(f), f)});
+        for (int f = 0; f < 150; ++f)
+            below.push_back({"g" + std::to_string(f), file("g" + std::to_string(f), f)});
         auto ref = edit_dir(nodes, empty_dir(), below, nodes.sink());
         edits.push_back({"d" + std::to_string(d), directory("d" + std::to_string(d), ref)});
         edits.push_back({"e" + std::to_string(d), file("e" + std::to_string(d), d)});
@@ -125,7 +126,8 @@ TEST_CASE("ranks, paths and listings agree with a walk") {
 TEST_CASE("a change of one file among many touches few nodes") {
     MemoryNodes nodes;
     std::vector<Edit> edits;
-    for (int i = 0; i < 50000; ++i) edits.push_back({"n" + std::to_string(i), file("n" + std::to_string(i), i)});
+    for (int i = 0; i < 50000; ++i)
+        edits.push_back({"n" + std::to_string(i), file("n" + std::to_string(i), i)});
     auto before = edit_dir(nodes, empty_dir(), edits, nodes.sink());
     nodes.loads = 0;
     auto after = edit_dir(nodes, before, {{"n777x", file("n777x", 1)}}, nodes.sink());
@@ -143,20 +145,32 @@ TEST_CASE("a change of one file among many touches few nodes") {
 
 TEST_CASE("differences are found in everything below") {
     MemoryNodes nodes;
-    auto sub1 = edit_dir(nodes, empty_dir(), {{"x", file("x", 1)}, {"y", file("y", 2)}}, nodes.sink());
-    auto sub2 = edit_dir(nodes, empty_dir(), {{"x", file("x", 1)}, {"y", file("y", 3)}, {"z", file("z", 4)}}, nodes.sink());
-    auto before = edit_dir(nodes, empty_dir(), {{"d", directory("d", sub1)}, {"gone", directory("gone", sub1)}}, nodes.sink());
-    auto after = edit_dir(nodes, empty_dir(), {{"d", directory("d", sub2)}, {"gone", file("gone", 1)}}, nodes.sink());
+    auto sub1 =
+        edit_dir(nodes, empty_dir(), {{"x", file("x", 1)}, {"y", file("y", 2)}}, nodes.sink());
+    auto sub2 =
+        edit_dir(nodes, empty_dir(),
+                 {{"x", file("x", 1)}, {"y", file("y", 3)}, {"z", file("z", 4)}}, nodes.sink());
+    auto before =
+        edit_dir(nodes, empty_dir(),
+                 {{"d", directory("d", sub1)}, {"gone", directory("gone", sub1)}}, nodes.sink());
+    auto after = edit_dir(nodes, empty_dir(),
+                          {{"d", directory("d", sub2)}, {"gone", file("gone", 1)}}, nodes.sink());
     std::vector<std::string> found;
     diff(nodes, before, after, false, [&](const Difference& difference) {
-        found.push_back((difference.before == nullptr ? "+" : difference.after == nullptr ? "-" : "*") + difference.path);
+        found.push_back((difference.before == nullptr  ? "+"
+                         : difference.after == nullptr ? "-"
+                                                       : "*") +
+                        difference.path);
     });
-    CHECK(found == std::vector<std::string>{"*d/y", "+d/z", "-gone", "-gone/x", "-gone/y", "+gone"});
+    CHECK(found ==
+          std::vector<std::string>{"*d/y", "+d/z", "-gone", "-gone/x", "-gone/y", "+gone"});
 }
 
 TEST_CASE("content and stored digests tell what they should") {
     MemoryNodes nodes;
-    auto with = [&](Entry entry) { return edit_dir(nodes, empty_dir(), {{entry.name, entry}}, nodes.sink()); };
+    auto with = [&](Entry entry) {
+        return edit_dir(nodes, empty_dir(), {{entry.name, entry}}, nodes.sink());
+    };
     Entry plain = file("x", 1);
     Entry touched = plain;
     touched.attributes.mtime += std::chrono::seconds(1);
