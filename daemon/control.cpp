@@ -12,6 +12,7 @@
 #include <future>
 
 #include "drafts/kept.h"
+#include "lineage/text.h"
 #include "mountpoint.h"
 #include "worker.h"
 
@@ -257,10 +258,7 @@ nlohmann::json ControlServer::run_data(const Json& request) {
     });
     if (!paths) return refusal(paths.error());
     for (const auto& [name, path] : *paths)
-        if (auto bytes = read_file(path)) {
-            auto value = Json::parse(*bytes, nullptr, false);
-            if (!value.is_discarded()) reply[name] = value;
-        }
+        if (auto bytes = read_file(path)) reply[name] = parse_metadata(*bytes);
     return reply;
 }
 

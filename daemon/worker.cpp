@@ -139,6 +139,9 @@ Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& 
                 Loader(**store, executor, options.project),
                 DataFiles(**store, executor, *next_staging)};
     RunKeeper runs(mount);
+    mount.status = [&mount, &runs, started = now()] {
+        return status_document(mount, runs, started);
+    };
     Filesystem filesystem(mount, runs);
     ControlServer control(mount, runs, **adapter);
     if (auto listening = control.start(); !listening) {

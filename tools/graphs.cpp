@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "lineage/graph.h"
+#include "lineage/text.h"
 #include "output.h"
 #include "ref.h"
 
@@ -31,11 +32,11 @@ int run_lineage(const Arguments& arguments) {
     auto steps = lineage_of(reader.reading(), query);
     if (arguments.flag("json")) {
         auto list = nlohmann::json::array();
-        for (const auto& step : steps)
-            list.push_back({{"depth", step.depth},
-                            {"node", step.node},
-                            {"files", step.files},
-                            {"again", step.again}});
+        for (const auto& step : steps) {
+            nlohmann::json one{{"depth", step.depth}, {"node", step.node}, {"again", step.again}};
+            put_names(one, "files", step.files);
+            list.push_back(std::move(one));
+        }
         show_json(list);
         return exit_done;
     }
@@ -44,7 +45,7 @@ int run_lineage(const Arguments& arguments) {
         text.append(2 * step.depth, ' ');
         text += step.node + (step.again ? dim(" (above)") : "");
         std::string files;
-        for (const auto& file : step.files) files += (files.empty() ? "" : ", ") + file;
+        for (const auto& file : step.files) files += (files.empty() ? "" : ", ") + lossy_utf8(file);
         if (!files.empty()) text += "  " + dim("[" + files + "]");
         text += "\n";
     }

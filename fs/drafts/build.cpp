@@ -138,6 +138,12 @@ private:
                 edits.push_back({name, std::nullopt});
                 continue;
             }
+            if (node.special != 0) {  // of the draft only; what it took the place of is gone
+                edits.push_back({name, std::nullopt});
+                worth_ = worth_ || value.serial == 0;
+                changed_ += value.serial == 0 ? 1 : 0;
+                continue;
+            }
             if (node.kind == Kind::directory && !node.kept) continue;  // only looked at
             edits.push_back({name, entry(name, node)});
         }

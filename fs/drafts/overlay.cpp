@@ -26,6 +26,8 @@ std::string encode_node(const OverlayNode& node) {
     out.u32(static_cast<std::uint32_t>(node.attributes.xattrs.size()));
     for (const auto& [name, value] : node.attributes.xattrs) out.str(name).str(value);
     out.u64(static_cast<std::uint64_t>(to_ns(node.ctime))).u32(node.links);
+    out.u32(node.special).u8(node.atime ? 1 : 0);
+    if (node.atime) out.u64(static_cast<std::uint64_t>(to_ns(*node.atime)));
     out.u64(node.staging).u8(node.frozen ? 1 : 0).raw(node.digest.view()).u64(node.size);
     out.u8(node.inline_text ? 1 : 0).str(node.target);
     out.u8(node.origin ? 1 : 0);
@@ -59,6 +61,8 @@ OverlayNode decode_node_row(NodeNumber number, std::string_view bytes) {
     }
     node.ctime = from_ns(static_cast<std::int64_t>(in.u64()));
     node.links = in.u32();
+    node.special = in.u32();
+    if (in.u8() != 0) node.atime = from_ns(static_cast<std::int64_t>(in.u64()));
     node.staging = in.u64();
     node.frozen = in.u8() != 0;
     node.digest = take_digest(in);
@@ -286,7 +290,9 @@ bool Overlay::has_changes() const {
         for (const auto& [name, value] : names) {
             if (value.node == 0) return true;
             const auto* target = node(value.node);
-            if (target != nullptr && target->kind != Kind::directory && target->changed)
+            if (target == nullptr || !target->changed) continue;
+            // In the place of a file of the base, a FIFO or socket is what removed that.
+            if (target->special != 0 ? value.serial == 0 : target->kind != Kind::directory)
                 return true;
         }
     }

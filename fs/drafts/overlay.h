@@ -53,6 +53,10 @@ struct OverlayNode {
     Attributes attributes;
     Time ctime{};
     std::uint32_t links = 1;  // 0: unlinked, perhaps still open
+    // S_IFIFO or S_IFSOCK, with the kind `file`: it lives in the draft only, a tree has no such
+    // kind.
+    std::uint32_t special = 0;
+    std::optional<Time> atime;  // as utimensat(2) set it, else as the mtime; in no tree either
     // A file's bytes: a staging file, else an object, else (`inline_text`) the text of `target`.
     std::uint64_t staging = 0;
     bool frozen = false;  // the staging file belongs to a frozen draft: copy it before writing

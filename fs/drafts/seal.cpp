@@ -174,6 +174,7 @@ Result<std::vector<SealedDraft>> seal(const SealContext& context, const SealOrde
 Overlay rebase(const Overlay& current, const Overlay& frozen, const SealedDraft& sealed) {
     Overlay after(sealed.snapshot);
     DraftChange change;
+    std::uint64_t fresh = 0;  // names that take a new place in a listing
     for (const auto& [number, node] : current.nodes()) {
         OverlayNode next = node;
         const auto* before = frozen.node(number);
@@ -190,7 +191,7 @@ Overlay rebase(const Overlay& current, const Overlay& frozen, const SealedDraft&
             next.digest = file->second.digest;
             next.size = file->second.size;
         }
-        if (as_frozen) {
+        if (as_frozen && node.special == 0) {
             next.origin.reset();  // the run's own writing: reading it is a use of nothing
             next.changed = next.kept = false;
         }
@@ -201,15 +202,20 @@ Overlay rebase(const Overlay& current, const Overlay& frozen, const SealedDraft&
         const auto& then = frozen.names(number);
         for (const auto& [name, value] : current.names(number)) {
             auto old = then.find(name);
-            bool in_base = old != then.end() && old->second.node != 0;
+            const auto* sealed_node = old == then.end() ? nullptr : frozen.node(old->second.node);
+            // FIFOs and sockets stay in the draft: the new base has no such name.
+            bool left_out = sealed_node != nullptr && sealed_node->special != 0;
+            bool in_base = sealed_node != nullptr && !left_out;
             if (value.node == 0 && !in_base && old != then.end()) continue;  // gone for good
             OverlayName next = value;
             if (in_base) next.serial = 0;
+            if (left_out && next.serial == 0) next.serial = current.next_serial() + fresh++;
             change.names.push_back({number, name, next});
         }
         for (const auto& [name, value] : then) {
             bool still_named = current.names(number).contains(name);
-            if (value.node != 0 && !still_named)
+            const auto* gone = frozen.node(value.node);
+            if (gone != nullptr && gone->special == 0 && !still_named)
                 change.names.push_back({number, name, OverlayName{}});
         }
     }

@@ -231,7 +231,7 @@ struct stat to_stat(const Attr& attr) {
     status.st_blocks = static_cast<blkcnt_t>(attr.blocks);
     status.st_blksize = 4096;
     status.st_mtim = to_timespec(attr.mtime);
-    status.st_atim = status.st_mtim;
+    status.st_atim = to_timespec(attr.atime);
     status.st_ctim = to_timespec(attr.ctime);
     return status;
 }

@@ -82,6 +82,8 @@ struct FuseAdapter::State {
 };
 
 const fuse_lowlevel_ops& operations();
+void add_file_operations(fuse_lowlevel_ops& ops);
+FuseAdapter::State& state_of(fuse_req_t req);
 
 // One request from its arrival to its reply.
 struct Pending : std::enable_shared_from_this<Pending> {
@@ -101,6 +103,10 @@ struct Pending : std::enable_shared_from_this<Pending> {
 
 // Begins a request: `handler` runs now, and again after every Suspend.
 void serve(fuse_req_t req, std::function<void(Pending&)> handler);
+
+void reply(Pending& pending, const Result<EntryReply>& result);
+void reply(Pending& pending, const Result<Attr>& result);
+void reply(Pending& pending, const Result<>& result);
 
 struct stat to_stat(const Attr& attr);
 fuse_entry_param to_entry(const EntryReply& reply);

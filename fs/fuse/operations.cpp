@@ -11,11 +11,9 @@
 
 namespace artfs {
 
-namespace {
-
-using State = FuseAdapter::State;
-
-State& state_of(fuse_req_t req) { return *static_cast<State*>(fuse_req_userdata(req)); }
+FuseAdapter::State& state_of(fuse_req_t req) {
+    return *static_cast<FuseAdapter::State*>(fuse_req_userdata(req));
+}
 
 void reply(Pending& pending, const Result<EntryReply>& result) {
     if (!result) return pending.error(result.error());
@@ -34,6 +32,10 @@ void reply(Pending& pending, const Result<Attr>& result) {
 void reply(Pending& pending, const Result<>& result) {
     pending.error(result ? 0 : result.error().code);
 }
+
+namespace {
+
+using State = FuseAdapter::State;
 
 // ---- the session
 
@@ -141,6 +143,10 @@ void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat* attr, int valid, f
     if ((valid & FUSE_SET_ATTR_UID) != 0) wanted.uid = attr->st_uid;
     if ((valid & FUSE_SET_ATTR_GID) != 0) wanted.gid = attr->st_gid;
     if ((valid & FUSE_SET_ATTR_SIZE) != 0) wanted.size = static_cast<std::uint64_t>(attr->st_size);
+    if ((valid & FUSE_SET_ATTR_ATIME_NOW) != 0)
+        wanted.atime_now = true;
+    else if ((valid & FUSE_SET_ATTR_ATIME) != 0)
+        wanted.atime = from_timespec(attr->st_atim);
     if ((valid & FUSE_SET_ATTR_MTIME_NOW) != 0)
         wanted.mtime_now = true;
     else if ((valid & FUSE_SET_ATTR_MTIME) != 0)
@@ -243,187 +249,6 @@ void on_readdir(fuse_req_t req, fuse_ino_t node, std::size_t size, off_t cookie,
 
 void on_releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info*) { fuse_reply_err(req, 0); }
 
-// ---- files
-
-fuse_file_info to_info(const OpenReply& opened) {
-    fuse_file_info info{};
-    info.fh = opened.fh;
-    info.keep_cache = opened.keep_cache ? 1 : 0;
-    info.direct_io = opened.direct_io ? 1 : 0;
-    info.noflush = opened.no_flush ? 1 : 0;
-    return info;
-}
-
-void reply_open(Pending& pending, const OpenReply& opened, int backing) {
-    pending.answered = true;
-    fuse_file_info info = to_info(opened);
-    if (backing > 0) {
-        info.backing_id = backing;
-        info.keep_cache = 0;  // the kernel refuses the two together
-    }
-    // The caller may be gone already; then no RELEASE comes.
-    if (fuse_reply_open(pending.req, &info) == -ENOENT)
-        pending.state.filesystem->release(opened.fh);
-}
-
-// First open of a node: its object is opened on the pool and registered here.
-void register_backing(Pending& pending, NodeId node, const OpenReply& opened) {
-    auto self = pending.shared_from_this();
-    auto& state = pending.state;
-    state.executor.offload(
-        [path = state.filesystem->object_path(*opened.passthrough)] {
-            return open_file(path, O_RDONLY);
-        },
-        [self, node, opened, &state](const Result<Fd>& file) {
-            int id = 0;
-            if (file) id = state.backings.add(self->req, node, *opened.passthrough, file->get());
-            if (id == 0) {
-                spdlog::warn("passthrough refused for a file: its data goes through the daemon");
-                state.filesystem->passthrough_refused(opened.fh);
-            } else {
-                state.passthrough_handles[opened.fh] = node;
-            }
-            reply_open(*self, opened, id);
-        });
-}
-
-void on_open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
-    serve(req, [node, flags = info->flags](Pending& pending) {
-        auto opened = pending.state.filesystem->open(pending.request, {node}, flags);
-        if (!opened) return pending.error(opened.error());
-        if (!opened->passthrough) return reply_open(pending, *opened, 0);
-        int id = pending.state.backings.acquire(pending.req, {node}, *opened->passthrough);
-        if (id == 0) return register_backing(pending, {node}, *opened);
-        pending.state.passthrough_handles[opened->fh] = {node};
-        reply_open(pending, *opened, id);
-    });
-}
-
-void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
-               fuse_file_info* info) {
-    serve(req, [parent, name = std::string(name), mode, flags = info->flags](Pending& pending) {
-        auto made = pending.state.filesystem->create(pending.request, {parent}, name, mode, flags);
-        if (!made) return pending.error(made.error());
-        pending.answered = true;
-        auto entry = to_entry(made->first);
-        fuse_file_info opened = to_info(made->second);
-        if (fuse_reply_create(pending.req, &entry, &opened) == -ENOENT)
-            pending.state.filesystem->release(opened.fh);
-    });
-}
-
-void on_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
-    if (!S_ISREG(mode)) {
-        fuse_reply_err(req, EPERM);
-        return;
-    }
-    serve(req, [parent, name = std::string(name), mode](Pending& pending) {
-        auto made =
-            pending.state.filesystem->create(pending.request, {parent}, name, mode, O_WRONLY);
-        if (!made) return pending.error(made.error());
-        pending.state.filesystem->release(made->second.fh);
-        reply(pending, Result<EntryReply>(made->first));
-    });
-}
-
-void on_read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
-    serve(req, [size, offset, fh = info->fh](Pending& pending) {
-        auto source = pending.state.filesystem->read_source(pending.request, fh);
-        if (!source) return pending.error(source.error());
-        pending.answered = true;
-        if (source->text) {
-            auto from = std::min(static_cast<std::size_t>(offset), source->text->size());
-            fuse_reply_buf(pending.req, source->text->data() + from,
-                           std::min(size, source->text->size() - from));
-            return;
-        }
-        pending.state.executor.pool([req = pending.req, file = source->file, size, offset] {
-            thread_local std::string buffer;
-            if (buffer.size() < size) buffer.resize(size);
-            auto got = pread(file->fd.get(), buffer.data(), size, offset);
-            if (got < 0)
-                fuse_reply_err(req, errno);
-            else
-                fuse_reply_buf(req, buffer.data(), static_cast<std::size_t>(got));
-        });
-    });
-}
-
-void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, off_t offset,
-              fuse_file_info* info) {
-    // The bytes lie in the receive buffer, which goes with them to the pool.
-    auto& state = state_of(req);
-    std::shared_ptr<void> owner(
-        state.buffer.mem, [&state, buffer = state.buffer](void*) { state.buffers.give(buffer); });
-    state.buffer = {};
-    serve(req, [owner, data, size, offset, fh = info->fh](Pending& pending) {
-        auto file = pending.state.filesystem->write_target(pending.request, fh);
-        if (!file) return pending.error(file.error());
-        pending.answered = true;
-        pending.state.executor.pool([owner, req = pending.req, file = *file, data, size, offset] {
-            std::size_t done = 0;
-            while (done < size) {
-                auto put = pwrite(file->fd.get(), data + done, size - done,
-                                  offset + static_cast<off_t>(done));
-                if (put <= 0) break;
-                done += static_cast<std::size_t>(put);
-            }
-            if (done == 0 && size != 0)
-                fuse_reply_err(req, errno);
-            else
-                fuse_reply_write(req, done);
-        });
-    });
-}
-
-// Nothing happens at close(2): what must wait for a file's last writer waits for RELEASE.
-void on_flush(fuse_req_t req, fuse_ino_t, fuse_file_info*) { fuse_reply_err(req, 0); }
-
-void on_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
-    auto& state = state_of(req);
-    if (auto handle = state.passthrough_handles.extract(info->fh); !handle.empty())
-        state.backings.release(req, handle.mapped());
-    state.filesystem->release(info->fh);
-    fuse_reply_err(req, 0);
-}
-
-void on_fsync(fuse_req_t req, fuse_ino_t node, int, fuse_file_info* info) {
-    serve(req, [node, fh = info->fh](Pending& pending) {
-        reply(pending, pending.state.filesystem->fsync(pending.request, fh, {node}));
-    });
-}
-
-void on_fsyncdir(fuse_req_t req, fuse_ino_t node, int, fuse_file_info*) {
-    serve(req, [node](Pending& pending) {
-        reply(pending, pending.state.filesystem->fsync(pending.request, 0, {node}));
-    });
-}
-
-void on_fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t offset, off_t length,
-                  fuse_file_info* info) {
-    serve(req, [mode, offset, length, fh = info->fh](Pending& pending) {
-        reply(pending, pending.state.filesystem->fallocate(pending.request, fh, mode,
-                                                           static_cast<std::uint64_t>(offset),
-                                                           static_cast<std::uint64_t>(length)));
-    });
-}
-
-void on_lseek(fuse_req_t req, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
-    serve(req, [offset, whence, fh = info->fh](Pending& pending) {
-        auto source = pending.state.filesystem->read_source(pending.request, fh);
-        if (!source) return pending.error(source.error());
-        if (source->text) return pending.error(EINVAL);
-        pending.answered = true;
-        pending.state.executor.pool([req = pending.req, file = source->file, offset, whence] {
-            off_t at = lseek(file->fd.get(), offset, whence);
-            if (at < 0)
-                fuse_reply_err(req, errno);
-            else
-                fuse_reply_lseek(req, at);
-        });
-    });
-}
-
 fuse_lowlevel_ops make_operations() {
     fuse_lowlevel_ops ops{};
     ops.init = on_init;
@@ -433,31 +258,21 @@ fuse_lowlevel_ops make_operations() {
     ops.getattr = on_getattr;
     ops.setattr = on_setattr;
     ops.readlink = on_readlink;
-    ops.mknod = on_mknod;
     ops.mkdir = on_mkdir;
     ops.unlink = on_unlink;
     ops.rmdir = on_rmdir;
     ops.symlink = on_symlink;
     ops.rename = on_rename;
     ops.link = on_link;
-    ops.open = on_open;
-    ops.read = on_read;
-    ops.write = on_write;
-    ops.flush = on_flush;
-    ops.release = on_release;
-    ops.fsync = on_fsync;
     ops.opendir = on_opendir;
     ops.readdir = on_readdir;
     ops.releasedir = on_releasedir;
-    ops.fsyncdir = on_fsyncdir;
     ops.statfs = on_statfs;
     ops.setxattr = on_setxattr;
     ops.getxattr = on_getxattr;
     ops.listxattr = on_listxattr;
     ops.removexattr = on_removexattr;
-    ops.create = on_create;
-    ops.fallocate = on_fallocate;
-    ops.lseek = on_lseek;
+    add_file_operations(ops);
     return ops;
 }
 

@@ -77,17 +77,8 @@ Json uses_of(const Reading& at, const RunRecord& run) {
         if (!artifact) continue;
         Json one{{"artifact", artifact->name},
                  {"version", number(version->number)},
-                 {"segment", use.segment},
-                 {"files", Json::array()}};
-        auto exact = Json::array();
-        bool all_text = true;
-        for (const auto& path : files_of_use(at, use)) {
-            one["files"].push_back(lossy_utf8(path));
-            bool text = is_utf8(path);
-            exact.push_back(text ? Json(nullptr) : Json(base64(path)));
-            all_text = all_text && text;
-        }
-        if (!all_text) one["files_b64"] = exact;
+                 {"segment", use.segment}};
+        put_names(one, "files", files_of_use(at, use));
         uses.push_back(std::move(one));
     }
     return uses;

@@ -39,8 +39,42 @@ void put_name(Json& object, const char* key, const std::string& name) {
     if (!is_utf8(name)) object[std::string(key) + "_b64"] = base64(name);
 }
 
+void put_names(Json& object, const char* key, const std::vector<std::string>& names) {
+    auto shown = Json::array();
+    auto exact = Json::array();
+    bool all_text = true;
+    for (const auto& name : names) {
+        bool text = is_utf8(name);
+        shown.push_back(lossy_utf8(name));
+        exact.push_back(text ? Json(nullptr) : Json(base64(name)));
+        all_text = all_text && text;
+    }
+    object[key] = std::move(shown);
+    if (!all_text) object[std::string(key) + "_b64"] = std::move(exact);
+}
+
+namespace {
+// Writing JSON goes as deep as the value does: one line of metadata could end the program.
+constexpr int deepest = 500;
+
+bool too_deep(const std::string& json) {
+    int depth = 0;
+    bool in_string = false;
+    for (std::size_t at = 0; at < json.size(); ++at) {
+        char c = json[at];
+        if (in_string && c == '\\') ++at;
+        if (c == '"') in_string = !in_string;
+        if (in_string) continue;
+        if (c == '[' || c == '{') ++depth;
+        if (c == ']' || c == '}') --depth;
+        if (depth > deepest) return true;
+    }
+    return false;
+}
+}  // namespace
+
 Json parse_metadata(const std::string& bytes) {
-    auto value = Json::parse(bytes, nullptr, false);
+    auto value = too_deep(bytes) ? Json(nullptr) : Json::parse(bytes, nullptr, false);
     if (value.is_object()) return value;
     return {{"invalid", true}, {"text", lossy_utf8(bytes)}};
 }

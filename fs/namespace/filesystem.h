@@ -34,6 +34,9 @@ public:
     Result<EntryReply> symlink(Request& request, NodeId parent, const std::string& name,
                                const std::string& target);
     Result<EntryReply> link(Request& request, NodeId node, NodeId parent, const std::string& name);
+    // A FIFO, a socket or an empty file; `mode` with its type.
+    Result<EntryReply> mknod(Request& request, NodeId parent, const std::string& name,
+                             std::uint32_t mode);
     Result<> unlink(Request& request, NodeId parent, const std::string& name);
     Result<> rmdir(Request& request, NodeId parent, const std::string& name);
     // `flags` of renameat2(2).
@@ -45,6 +48,9 @@ public:
     Result<std::pair<EntryReply, OpenReply>> create(Request& request, NodeId parent,
                                                     const std::string& name, std::uint32_t mode,
                                                     int flags);
+    // A file without a name (O_TMPFILE), which link() may give it.
+    Result<std::pair<EntryReply, OpenReply>> tmpfile(Request& request, NodeId parent,
+                                                     std::uint32_t mode, int flags);
     std::filesystem::path object_path(const Digest& object) const {
         return mount_.store.objects().path(object);
     }
@@ -129,6 +135,8 @@ private:
     // The caller may write in the view, its run is recorded and the draft exists.
     Result<> begin_write(Request& request, const View& view);
     Result<> refuse_name(const OfView& dir, const std::string& name) const;
+    // The directory that shall get `name`, once everything allows it: the draft has begun.
+    Result<OfView> place_for(Request& request, NodeId parent, const std::string& name);
     OverlayNode new_node(const Request& request, const View& view, const OverlayNode& parent,
                          Kind kind, std::uint32_t mode) const;
     Result<EntryReply> add_node(Request& request, const OfView& dir, const std::string& name,
@@ -142,12 +150,30 @@ private:
                    std::vector<std::uint64_t>& unused);
     void touch_directory(const View& view, NodeNumber directory, ChangedDraft& change) const;
     void apply(const Request& request, ChangedDraft change);
-    struct Moving {
-        OverlayNode node;
-        bool directory = false;
+    // The directory, its name and what the name leads to: one side of a rename.
+    struct Side {
+        OfView dir;
+        std::string name;
+        Overlay::Found found;
     };
-    Result<Moving> source_of_rename(const View& view, NodeNumber directory, const std::string& name,
-                                    ChangedDraft& change);
+    Result<Side> side_of_rename(Request& request, NodeId directory, const std::string& name);
+    OverlayNode moved(const Side& side, const Side& to, ChangedDraft& change,
+                      NodeNumber& fresh) const;
+    Result<> exchange(Request& request, const Side& from, const Side& to);
+    Result<> move(Request& request, const Side& from, const Side& to);
+
+    // user.art.*: facts of a version or a view, read from the catalog where they must be.
+    Result<std::string> version_fact(Request& request, const VersionId& version,
+                                     const std::string& fact);
+    Result<std::string> fetched(Request& request, std::function<Result<std::string>()> fetch);
+    Result<std::string> view_fact(Request& request, const View& view, const std::string& fact);
+    // Puts a file into a view's `.art` whole, or removes it (no text).
+    Result<> set_document(Request& request, const View& view, const std::string& name,
+                          const std::string* text);
+    Result<> set_xattrs(Request& request, NodeId node,
+                        const std::function<Result<>(Xattrs&)>& edit);
+    // The file as a node of the draft to be changed, under its nodeid; not applied yet.
+    Result<OverlayNode> changeable(const Resolved& resolved, ChangedDraft& change) const;
 
     Result<EntryReply> make_artifact(Request& request, const std::string& name, std::uint32_t mode);
     Result<> remove_artifact(Request& request, const std::string& name);
@@ -167,7 +193,9 @@ private:
 
     Result<OpenReply> open_resolved(Request& request, NodeId node, const Resolved& resolved,
                                     bool write);
+    void bring_up_to_date(Request& request, const Synthetic& what);
     Result<OpenReply> open_text(Request& request, NodeId node, const Synthetic& what);
+    OpenReply open_new(Request& request, const OverlayNode& node, NodeId id, int flags);
     OpenReply opened(const Request& request, const Handle& handle,
                      std::optional<Digest> passthrough = std::nullopt);
     void note_use(Request& request, const RunId& run, const Resolved& resolved);

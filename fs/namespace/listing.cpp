@@ -12,6 +12,10 @@ std::uint32_t type_of(Kind kind) {
     return kind == Kind::symlink ? S_IFLNK : S_IFREG;
 }
 
+std::uint32_t type_of(const OverlayNode& node) {
+    return node.special != 0 ? node.special : type_of(node.kind);
+}
+
 bool is_link(Place place) {
     return place == Place::latest || place == Place::alias || place == Place::run_link ||
            place == Place::run_link_target;
@@ -118,7 +122,7 @@ Result<> Filesystem::readdir(Request& /*request*/, NodeId node, std::uint64_t co
             mount_.loader.nodes(), of->node->number, from, [&](const Overlay::Listed& listed) {
                 if (listed.node != nullptr)
                     return visit({listed.name, listed.cookie + dots, id_of(view, *listed.node),
-                                  type_of(listed.node->kind)});
+                                  type_of(*listed.node)});
                 // A directory has no number before somebody looks it up; any will do here.
                 return visit({listed.name, listed.cookie + dots,
                               NodeId::make(NodeKind::view_base, view.base_serial, listed.rank),

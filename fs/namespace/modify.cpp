@@ -1,6 +1,5 @@
-// Filesystem: making, removing, linking and renaming in the draft of a view.
+// Filesystem: making, removing and linking in the draft of a view.
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/stat.h>
 
 #include "namespace/filesystem.h"
@@ -39,8 +38,7 @@ OverlayNode Filesystem::new_node(const Request& request, const View& view,
     OverlayNode node;
     node.number = view.overlay.next_number();
     node.kind = kind;
-    // Set-uid and set-gid bits never get into a store.
-    node.attributes.mode = mode & 01777;
+    node.attributes.mode = mode & 01777;  // set-uid and set-gid bits never get into a store
     node.attributes.uid = request.uid;
     node.attributes.gid = request.gid;
     node.attributes.mtime = node.ctime = now();
@@ -51,6 +49,10 @@ OverlayNode Filesystem::new_node(const Request& request, const View& view,
 
 OverlayName Filesystem::name_for(const View& view, NodeNumber directory, const std::string& name,
                                  NodeNumber number) {
+    // A name that is given to something else keeps its place in listings.
+    const auto& names = view.overlay.names(directory);
+    if (auto old = names.find(name); old != names.end() && old->second.serial != 0)
+        return {number, old->second.serial};
     if (view.overlay.in_base(mount_.loader.nodes(), directory, name)) return {number, 0};
     return {number, view.overlay.next_serial()};
 }
@@ -81,18 +83,27 @@ Result<EntryReply> Filesystem::add_node(Request& request, const OfView& dir,
         {dir.node->number, name, name_for(view, dir.node->number, name, node.number)});
     touch_directory(view, dir.node->number, change);
     apply(request, std::move(change));
-    return entry(attr_of(view, *view.overlay.node(node.number)));
+    auto reply = entry(attr_of(view, *view.overlay.node(node.number)));
+    if (dir.node->number == art_dir_number) reply.timeout = 0;  // as lookup() answers it
+    return reply;
+}
+
+Result<Filesystem::OfView> Filesystem::place_for(Request& request, NodeId parent,
+                                                 const std::string& name) {
+    auto dir = resolve_directory(parent);
+    if (!dir) return dir;
+    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
+    auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
+    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
+    if (auto begun = begin_write(request, *dir->view); !begun) return tl::unexpected(begun.error());
+    return dir;
 }
 
 Result<EntryReply> Filesystem::mkdir(Request& request, NodeId parent, const std::string& name,
                                      std::uint32_t mode) {
     if (parent.value == root_nodeid) return make_artifact(request, name, mode);
-    auto dir = resolve_directory(parent);
+    auto dir = place_for(request, parent, name);
     if (!dir) return tl::unexpected(dir.error());
-    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
-    auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
-    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
-    if (auto begun = begin_write(request, *dir->view); !begun) return tl::unexpected(begun.error());
     return add_node(request, *dir, name,
                     new_node(request, *dir->view, *dir->node, Kind::directory, mode));
 }
@@ -105,12 +116,8 @@ Result<EntryReply> Filesystem::symlink(Request& request, NodeId parent, const st
         if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
         return set_alias(request, *artifact, name, target);
     }
-    auto dir = resolve_directory(parent);
+    auto dir = place_for(request, parent, name);
     if (!dir) return tl::unexpected(dir.error());
-    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
-    auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
-    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
-    if (auto begun = begin_write(request, *dir->view); !begun) return tl::unexpected(begun.error());
     auto node = new_node(request, *dir->view, *dir->node, Kind::symlink, 0777);
     node.target = target;
     return add_node(request, *dir, name, node);
@@ -251,127 +258,6 @@ Result<> Filesystem::rmdir(Request& request, NodeId parent, const std::string& n
     if (auto begun = begin_write(request, view); !begun) return begun;
     touch_directory(view, dir->node->number, change);
     apply(request, std::move(change));
-    return {};
-}
-
-Result<Filesystem::Moving> Filesystem::source_of_rename(const View& view, NodeNumber directory,
-                                                        const std::string& name,
-                                                        ChangedDraft& change) {
-    auto found = view.overlay.find(mount_.loader.nodes(), directory, name);
-    if (std::holds_alternative<std::monostate>(found)) return fail(ENOENT, "no such name");
-    if (const auto* node = std::get_if<const OverlayNode*>(&found))
-        return Moving{**node, (*node)->kind == Kind::directory};
-    const auto& ranked = std::get<Ranked>(found);
-    if (ranked.entry.kind == Kind::directory) {
-        Request none;
-        return Moving{enter_directory(none, view, directory, ranked), true};
-    }
-    OfBase clean{&view,
-                 mount_.session.view_base(view.base_serial),
-                 {name, ranked.entry, view.overlay.node(directory)->base_rank},
-                 ranked.rank};
-    return Moving{materialise(clean, change), false};
-}
-
-Result<> Filesystem::rename(Request& request, NodeId from, const std::string& from_name, NodeId to,
-                            const std::string& to_name, unsigned flags) {
-    const auto* what = mount_.session.synthetic(from);
-    if (what != nullptr && what->place == Place::artifact && from == to) {
-        const auto* artifact = mount_.loader.artifact(what->artifact);
-        if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
-        return rename_alias(request, *artifact, from_name, to_name);
-    }
-    auto old_dir = resolve_directory(from);
-    if (!old_dir) return tl::unexpected(old_dir.error());
-    auto new_dir = resolve_directory(to);
-    if (!new_dir) return tl::unexpected(new_dir.error());
-    if (old_dir->view != new_dir->view) return fail(EXDEV, "a rename does not leave its view");
-    if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0)
-        return fail(EINVAL, "unknown rename flags");
-    if (auto refused = refuse_name(*old_dir, from_name); !refused) return refused;
-    if (auto refused = refuse_name(*new_dir, to_name); !refused) return refused;
-    const View& view = *old_dir->view;
-    const NodeNumber old_number = old_dir->node->number;
-    const NodeNumber new_number = new_dir->node->number;
-
-    // Everything that may be missing in memory is asked for before anything changes.
-    auto target = view.overlay.find(mount_.loader.nodes(), new_number, to_name);
-    bool old_in_base = view.overlay.in_base(mount_.loader.nodes(), old_number, from_name);
-    bool exists = !std::holds_alternative<std::monostate>(target);
-    if (exists && (flags & RENAME_NOREPLACE) != 0) return fail(EEXIST, "the name exists");
-    if (auto begun = begin_write(request, view); !begun) return begun;
-
-    ChangedDraft change{view.serial, {}, {}, {}};
-    auto moving = source_of_rename(view, old_number, from_name, change);
-    if (!moving) return tl::unexpected(moving.error());
-
-    if ((flags & RENAME_EXCHANGE) != 0) {
-        if (!exists) return fail(ENOENT, "no such name");
-        auto other = source_of_rename(view, new_number, to_name, change);
-        if (!other) return tl::unexpected(other.error());
-        if (other->node.number == moving->node.number) {
-            if (!change.switched.empty()) other->node.number += 1;
-            if (change.switched.size() == 2) change.switched.back().number += 1;
-        }
-        for (auto* side : {&*moving, &*other}) {
-            side->node.changed = true;
-            side->node.ctime = now();
-        }
-        moving->node.parent = new_number;
-        other->node.parent = old_number;
-        auto with_node = [&](NodeNumber directory, const std::string& name, NodeNumber number) {
-            OverlayName value = name_for(view, directory, name, number);
-            change.change.names.push_back({directory, name, value});
-        };
-        with_node(new_number, to_name, moving->node.number);
-        with_node(old_number, from_name, other->node.number);
-        auto& names = change.change.names;
-        if (names[0].value->serial != 0 && names[0].value->serial == names[1].value->serial)
-            names[1].value->serial += 1;
-        change.change.nodes.push_back(moving->node);
-        change.change.nodes.push_back(other->node);
-        touch_directory(view, old_number, change);
-        touch_directory(view, new_number, change);
-        apply(request, std::move(change));
-        return {};
-    }
-
-    std::vector<std::uint64_t> unused;
-    if (exists) {
-        const auto* there = std::get_if<const OverlayNode*>(&target);
-        if (there != nullptr && (*there)->number == moving->node.number) return {};
-        bool over_directory = there != nullptr && (*there)->kind == Kind::directory;
-        if (const auto* ranked = std::get_if<Ranked>(&target);
-            ranked != nullptr && ranked->entry.kind == Kind::directory) {
-            target = &enter_directory(request, view, new_number, *ranked);
-            over_directory = true;
-            // The directory took the number that a materialised source had in mind.
-            if (!change.switched.empty()) {
-                moving->node.number = view.overlay.next_number();
-                change.switched.back().number = moving->node.number;
-            }
-        }
-        if (over_directory && !moving->directory) return fail(EISDIR, "a directory is there");
-        if (!over_directory && moving->directory) return fail(ENOTDIR, "a file is there");
-        if (over_directory && !view.overlay.is_empty(mount_.loader.nodes(),
-                                                     std::get<const OverlayNode*>(target)->number))
-            return fail(ENOTEMPTY, "the directory there is not empty");
-        drop_name(view, new_number, to_name, target, change, unused);
-        change.change.names.pop_back();  // the name is given anew below
-    }
-    moving->node.parent = new_number;
-    moving->node.changed = true;
-    moving->node.ctime = now();
-    OverlayName new_name = name_for(view, new_number, to_name, moving->node.number);
-    std::optional<OverlayName> left;
-    if (old_in_base) left = OverlayName{};
-    change.change.names.push_back({old_number, from_name, left});
-    change.change.names.push_back({new_number, to_name, new_name});
-    change.change.nodes.push_back(moving->node);
-    touch_directory(view, old_number, change);
-    touch_directory(view, new_number, change);
-    apply(request, std::move(change));
-    if (!unused.empty()) mount_.files.remove(std::move(unused));
     return {};
 }
 

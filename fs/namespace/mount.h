@@ -48,6 +48,7 @@ struct Mount {
     Session session;
     Loader loader;
     DataFiles files;
+    std::function<nlohmann::json()> status;  // for .art/status.json; the daemon knows it
 
     // Makes `change` durable, then runs `done` on the dispatch thread. On a full disk the ballast
     // is given up for it: what is written here is little, and lets others give space back.

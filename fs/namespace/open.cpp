@@ -10,7 +10,6 @@ namespace artfs {
 namespace {
 constexpr unsigned step_copied = 2;
 constexpr unsigned step_truncated = 3;
-constexpr unsigned step_text = 4;
 constexpr unsigned step_data_synced = 5;
 constexpr unsigned step_names_synced = 6;
 constexpr unsigned step_allocated = 7;
@@ -25,7 +24,8 @@ std::optional<Digest> Filesystem::object_of(const Resolved& resolved) const {
     if (const auto* of = std::get_if<OfVersion>(&resolved)) return of->entry.digest;
     if (const auto* of = std::get_if<OfBase>(&resolved)) return of->located.entry.digest;
     if (const auto* of = std::get_if<OfView>(&resolved))
-        if (of->node->staging == 0 && !of->node->inline_text) return of->node->digest;
+        if (of->node->staging == 0 && !of->node->inline_text && of->node->special == 0)
+            return of->node->digest;
     return std::nullopt;
 }
 
@@ -159,32 +159,6 @@ OpenReply Filesystem::opened(const Request& request, const Handle& handle,
     return reply;
 }
 
-Result<OpenReply> Filesystem::open_text(Request& request, NodeId node, const Synthetic& what) {
-    auto text = request.text;
-    if (auto brief = short_document(mount_, what))
-        text = std::make_shared<const std::string>(std::move(*brief));
-    if (!text && !request.did(step_text)) {
-        throw Suspend{[this, &request, what](Suspend::Resume resume) {
-            mount_.executor.offload(
-                [this, what] { return make_document(mount_.store, mount_.options.project, what); },
-                [&request, resume](Result<std::string> made) {
-                    request.steps_done |= 1U << step_text;
-                    if (!made) return resume(made.error().code);
-                    request.text = std::make_shared<const std::string>(std::move(*made));
-                    resume(0);
-                });
-        }};
-    }
-    if (!text) return fail(EIO, "the document cannot be made");
-    Handle handle;
-    handle.fh = mount_.session.next_handle();
-    handle.node = node;
-    handle.read = true;
-    handle.path = DataPath::text;
-    texts_[handle.fh] = text;
-    return opened(request, handle);
-}
-
 Result<OpenReply> Filesystem::open_resolved(Request& request, NodeId node, const Resolved& resolved,
                                             bool write) {
     Handle handle;
@@ -280,35 +254,6 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
     if (reply && file) held_[reply->fh] = std::move(file);
     if (reply) reply->no_flush = true;  // nothing of ours happens at a reader's close
     return reply;
-}
-
-Result<std::pair<EntryReply, OpenReply>> Filesystem::create(Request& request, NodeId parent,
-                                                            const std::string& name,
-                                                            std::uint32_t mode, int flags) {
-    auto dir = resolve_directory(parent);
-    if (!dir) return tl::unexpected(dir.error());
-    if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
-    const View& view = *dir->view;
-    auto found = view.overlay.find(mount_.loader.nodes(), dir->node->number, name);
-    if (!std::holds_alternative<std::monostate>(found)) return fail(EEXIST, "the name exists");
-    // Also what suspends in add_node: asked here, before a staging file is taken.
-    name_for(view, dir->node->number, name, 0);
-    if (auto begun = begin_write(request, view); !begun) return tl::unexpected(begun.error());
-    auto who = runs_.who(request, true);
-    auto node = new_node(request, view, *dir->node, Kind::file, mode);
-    node.staging = mount_.files.take_staging();
-    auto file = mount_.files.open_staging(node.staging);
-    auto entry = add_node(request, *dir, name, node);
-    if (!entry) return tl::unexpected(entry.error());
-    Handle handle;
-    handle.fh = mount_.session.next_handle();
-    handle.node = entry->attr.node;
-    handle.read = reads(flags);
-    handle.write = writes(flags);
-    handle.run = who.run;
-    handle.pid = who.pid;
-    held_[handle.fh] = std::move(file);
-    return std::pair(*entry, opened(request, handle));
 }
 
 void Filesystem::passthrough_refused(std::uint64_t fh) {

@@ -27,6 +27,7 @@ struct Request {
     std::uint32_t steps_done = 0;
     // What such a step brought: a document's text.
     std::shared_ptr<const std::string> text;
+    std::uint64_t staging = 0;  // or the number of a staging file that it filled
 
     bool did(unsigned step) const { return (steps_done & (1U << step)) != 0; }
 };
@@ -47,6 +48,7 @@ struct Attr {
     std::uint32_t gid = 0;
     std::uint64_t size = 0;
     std::uint64_t blocks = 0;  // of 512 bytes
+    Time atime{};
     Time mtime{};
     Time ctime{};
     double timeout = 0;  // seconds the kernel may believe it
@@ -83,7 +85,8 @@ struct SetAttr {
     std::optional<std::uint64_t> size;
     std::optional<Time> mtime;
     bool mtime_now = false;
-    bool touches_atime = false;  // accepted and not kept
+    std::optional<Time> atime;  // kept as long as the draft
+    bool atime_now = false;
 };
 
 struct DirectoryEntry {

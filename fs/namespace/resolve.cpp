@@ -108,16 +108,14 @@ Attr Filesystem::attr_of(const Synthetic& what, NodeId node) {
     if (const auto* artifact = mount_.loader.artifact(what.artifact)) {
         attr.uid = artifact->record.uid;
         attr.gid = artifact->record.gid;
-        attr.mtime = attr.ctime = artifact->record.created;
+        attr.atime = attr.mtime = attr.ctime = artifact->record.created;
     }
     switch (what.place) {
         case Place::root:
             attr.mode = S_IFDIR | 0755;
-            attr.links = 2;
             break;
         case Place::artifact:
             attr.mode = S_IFDIR | mount_.loader.artifact(what.artifact)->record.mode;
-            attr.links = 2;
             break;
         case Place::latest:
         case Place::alias:
@@ -132,7 +130,6 @@ Attr Filesystem::attr_of(const Synthetic& what, NodeId node) {
         case Place::run_links:
         case Place::version_art:
             attr.mode = S_IFDIR | 0555;
-            attr.links = 2;
             break;
         case Place::version_document:
         case Place::view_document:
@@ -157,12 +154,11 @@ Attr Filesystem::attr_of(const Entry& entry, NodeId node) {
     Attr attr;
     attr.node = node;
     attr.mode = type_bits(entry.kind) | entry.attributes.mode;
-    attr.links = entry.kind == Kind::directory ? 2 : 1;
     attr.uid = entry.attributes.uid;
     attr.gid = entry.attributes.gid;
     attr.size = entry.kind == Kind::symlink ? entry.target.size() : entry.size;
     attr.blocks = blocks_of(attr.size);
-    attr.mtime = attr.ctime = entry.attributes.mtime;
+    attr.atime = attr.mtime = attr.ctime = entry.attributes.mtime;
     attr.timeout = long_time;
     return attr;
 }
@@ -170,13 +166,14 @@ Attr Filesystem::attr_of(const Entry& entry, NodeId node) {
 Attr Filesystem::attr_of(const View& view, const OverlayNode& node) {
     Attr attr;
     attr.node = id_of(view, node);
-    attr.mode = type_bits(node.kind) | node.attributes.mode;
-    attr.links = node.kind == Kind::directory && node.links > 0 ? 2 : node.links;
+    attr.mode = (node.special != 0 ? node.special : type_bits(node.kind)) | node.attributes.mode;
+    attr.links = node.links;
     attr.uid = node.attributes.uid;
     attr.gid = node.attributes.gid;
     attr.size = node.kind == Kind::symlink ? node.target.size() : node.size;
     attr.blocks = blocks_of(attr.size);
     attr.mtime = node.attributes.mtime;
+    attr.atime = node.atime.value_or(attr.mtime);
     attr.ctime = node.ctime;
     attr.timeout = long_time;
     if (node.staging == 0) return attr;
@@ -188,6 +185,7 @@ Attr Filesystem::attr_of(const View& view, const OverlayNode& node) {
         attr.size = static_cast<std::uint64_t>(status.st_size);
         attr.blocks = static_cast<std::uint64_t>(status.st_blocks);
         attr.mtime = from_timespec(status.st_mtim);
+        attr.atime = node.atime.value_or(attr.mtime);
         attr.ctime = std::max(node.ctime, from_timespec(status.st_ctim));
     }
     return attr;

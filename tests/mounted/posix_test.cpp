@@ -1,4 +1,6 @@
 // What ordinary programs do with files works in a draft, and stays so in the version.
+#include <unistd.h>
+
 #include "mounted/harness.h"
 #include "support/catch.h"
 
@@ -104,4 +106,96 @@ TEST_CASE("clean files are copied before they are changed, readers keep what the
     auto out = mount.ok("actor holdread a/latest/x : patch a/latest/x CHANGED! : read a/latest/x");
     CHECK(out == "CHANGED!");
     CHECK(mount.ok("cat a/v0/x a/v1/x") == "originalCHANGED!");
+}
+
+TEST_CASE("what POSIX promises of a directory holds in a draft", "[posix]") {
+    auto options = TestMount::default_options();
+    if (geteuid() == 0) options.push_back("--allow-other");  // other users' rights are tried too
+    TestMount mount(options);
+    mount.ok("chmod 755 " + mount.directory().string() + "; mkdir a");
+    const std::string script = std::string(ARTFS_SOURCE) + "/tests/conformance/posix.py ";
+    // The cases themselves are right where the native file system passes them.
+    auto native = mount.directory() / "native";
+    auto ran = mount.sh("mkdir " + native.string() + " && python3 " + script + native.string() +
+                        " | grep -v ^ok");
+    CHECK(ran.out == "");
+    ran = mount.sh("set -o pipefail; art run --name tried -- python3 " + script +
+                   "--draft a/latest/. | grep -v ^ok");
+    CHECK(ran.out == "");
+    // And all of it can be sealed: what has no place in a version is left out.
+    mount.ok("ls a >/dev/null");
+    CHECK(mount.json("show @tried").at("state") == "finished");
+    CHECK(mount.ok("find a/v0 -type p -o -type s | wc -l") == "0\n");
+    CHECK(mount.ok("cd a/v0/hard_links; cat b d/c; readlink s") == "1212b\n");
+    CHECK(mount.ok("ls -A a/v0/files_without_a_name") == "named\n");
+}
+
+TEST_CASE("FIFOs and sockets are in the draft and in no version", "[posix]") {
+    TestMount mount;
+    mount.ok("mkdir a && actor write a/latest/gone old");
+    mount.ok(
+        "python3 - <<'PY'\n"
+        "import os, socket, stat, subprocess, time\n"
+        "name = os.path.basename(os.readlink('.art/run'))\n"
+        "def commit():\n"
+        "    for _ in range(100):\n"  // a closed file's RELEASE may come a moment later
+        "        if subprocess.run(['art', 'commit', name], capture_output=True).returncode == 0:\n"
+        "            return\n"
+        "        time.sleep(0.05)\n"
+        "    raise SystemExit('not committed')\n"
+        "def write(text):\n"
+        "    with open('file', 'w') as file: file.write(text)\n"
+        "os.chdir('a/latest/.')\n"
+        "os.unlink('gone'); os.mkfifo('gone'); os.mkfifo('pipe'); os.mkdir('d'); os.mkfifo('d/p')\n"
+        "socket.socket(socket.AF_UNIX).bind('sock')\n"
+        "write('x'); commit()\n"
+        "assert sorted(os.listdir()) == ['d', 'file', 'gone', 'pipe', 'sock'], os.listdir()\n"
+        "assert os.listdir('d') == ['p']\n"
+        "os.unlink('d/p'); os.rename('pipe', 'moved'); write('y'); commit()\n"
+        "assert sorted(os.listdir()) == ['d', 'file', 'gone', 'moved', 'sock'], os.listdir()\n"
+        "assert stat.S_ISFIFO(os.stat('moved').st_mode) and "
+        "stat.S_ISSOCK(os.stat('sock').st_mode)\n"
+        "os.unlink('gone')\n"
+        "with open('gone', 'w') as file: file.write('back')\n"
+        "assert sorted(os.listdir()) == ['d', 'file', 'gone', 'moved', 'sock'], os.listdir()\n"
+        "PY");
+    mount.ok("ls a >/dev/null");
+    CHECK(mount.ok("cd a; ls -A v1 v1/d v2; ls v3; cat v3/gone") ==
+          "v1:\nd\nfile\n\nv1/d:\n\nv2:\nd\nfile\nd\nfile\ngone\nback");
+    // A kept draft has them still, also after the daemon was away.
+    mount.sh(
+        "art run --name failed -- bash -c 'mkfifo a/latest/kept; echo z > a/latest/file; false'");
+    CHECK(mount.ok("ls -F a/@failed/") == "d/\nfile\ngone\nkept|\n");
+    mount.umount();
+    mount.mount();
+    CHECK(mount.ok("ls -F a/@failed/") == "d/\nfile\ngone\nkept|\n");
+    mount.ok("art commit failed");
+    CHECK(mount.ok("ls a/v4") == "d\nfile\ngone\n");
+    // One that never was anything else makes no version.
+    mount.ok("art run -- mkfifo a/latest/alone; ls a >/dev/null");
+    CHECK(mount.json("ls a").size() == 5);
+}
+
+TEST_CASE("a clean file is changed in every way at once by several processes", "[posix]") {
+    TestMount mount;
+    mount.ok(
+        "mkdir a && actor write a/latest/x 0123456789 : mkdir a/latest/d : "
+        "write a/latest/d/y under : symlink x a/latest/s");
+    mount.ok(
+        "python3 - <<'PY'\n"
+        "import os\n"
+        "p = 'a/latest/'\n"
+        "os.utime(p + 's', (7, 7), follow_symlinks=False); os.utime(p + 'd', (8, 8))\n"
+        "os.setxattr(p + 'x', 'user.k', b'v'); os.setxattr(p + 'd', 'user.k', b'w')\n"
+        "os.chown(p + 'd/y', os.getuid(), os.getgid())\n"
+        "fd = os.open(p + 'x', os.O_RDWR); os.unlink(p + 'x')\n"
+        "os.fchmod(fd, 0o600); os.pwrite(fd, b'AB', 0); os.ftruncate(fd, 4)\n"
+        "assert os.pread(fd, 9, 0) == b'AB23' and os.fstat(fd).st_nlink == 0\n"
+        "os.link(p + 'd/y', p + 'z')\n"
+        "assert os.stat(p + 'z').st_ino == os.stat(p + 'd/y').st_ino\n"
+        "PY");
+    mount.ok("ls a >/dev/null");
+    CHECK(mount.ok("cd a/v1; ls; cat z d/y; stat -c %Y s; getfattr --only-values -n user.k d") ==
+          "d\ns\nz\nunderunder7\nw");
+    CHECK(mount.ok("cat a/v0/x; ls a/v0") == "0123456789d\ns\nx\n");
 }

@@ -1,0 +1,250 @@
+// The callbacks for open files: decode, call, encode. What needs the disk goes to the pool.
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fuse/loop.h"
+
+namespace artfs {
+
+namespace {
+
+fuse_file_info to_info(const OpenReply& opened) {
+    fuse_file_info info{};
+    info.fh = opened.fh;
+    info.keep_cache = opened.keep_cache ? 1 : 0;
+    info.direct_io = opened.direct_io ? 1 : 0;
+    info.noflush = opened.no_flush ? 1 : 0;
+    return info;
+}
+
+void reply_open(Pending& pending, const OpenReply& opened, int backing) {
+    pending.answered = true;
+    fuse_file_info info = to_info(opened);
+    if (backing > 0) {
+        info.backing_id = backing;
+        info.keep_cache = 0;  // the kernel refuses the two together
+    }
+    // The caller may be gone already; then no RELEASE comes.
+    if (fuse_reply_open(pending.req, &info) == -ENOENT)
+        pending.state.filesystem->release(opened.fh);
+}
+
+// First open of a node: its object is opened on the pool and registered here.
+void register_backing(Pending& pending, NodeId node, const OpenReply& opened) {
+    auto self = pending.shared_from_this();
+    auto& state = pending.state;
+    state.executor.offload(
+        [path = state.filesystem->object_path(*opened.passthrough)] {
+            return open_file(path, O_RDONLY);
+        },
+        [self, node, opened, &state](const Result<Fd>& file) {
+            int id = 0;
+            if (file) id = state.backings.add(self->req, node, *opened.passthrough, file->get());
+            if (id == 0) {
+                spdlog::warn("passthrough refused for a file: its data goes through the daemon");
+                state.filesystem->passthrough_refused(opened.fh);
+            } else {
+                state.passthrough_handles[opened.fh] = node;
+            }
+            reply_open(*self, opened, id);
+        });
+}
+
+void on_open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
+    serve(req, [node, flags = info->flags](Pending& pending) {
+        auto opened = pending.state.filesystem->open(pending.request, {node}, flags);
+        if (!opened) return pending.error(opened.error());
+        if (!opened->passthrough) return reply_open(pending, *opened, 0);
+        int id = pending.state.backings.acquire(pending.req, {node}, *opened->passthrough);
+        if (id == 0) return register_backing(pending, {node}, *opened);
+        pending.state.passthrough_handles[opened->fh] = {node};
+        reply_open(pending, *opened, id);
+    });
+}
+
+void reply_created(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made) {
+    if (!made) return pending.error(made.error());
+    pending.answered = true;
+    auto entry = to_entry(made->first);
+    fuse_file_info opened = to_info(made->second);
+    if (fuse_reply_create(pending.req, &entry, &opened) == -ENOENT)
+        pending.state.filesystem->release(made->second.fh);
+}
+
+void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
+               fuse_file_info* info) {
+    serve(req, [parent, name = std::string(name), mode, flags = info->flags](Pending& pending) {
+        reply_created(pending, pending.state.filesystem->create(pending.request, {parent}, name,
+                                                                mode & 07777U, flags));
+    });
+}
+
+void on_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, fuse_file_info* info) {
+    serve(req, [parent, mode, flags = info->flags](Pending& pending) {
+        reply_created(pending, pending.state.filesystem->tmpfile(pending.request, {parent},
+                                                                 mode & 07777U, flags));
+    });
+}
+
+void on_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
+    serve(req, [parent, name = std::string(name), mode](Pending& pending) {
+        reply(pending, pending.state.filesystem->mknod(pending.request, {parent}, name, mode));
+    });
+}
+
+void on_read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
+    serve(req, [size, offset, fh = info->fh](Pending& pending) {
+        auto source = pending.state.filesystem->read_source(pending.request, fh);
+        if (!source) return pending.error(source.error());
+        pending.answered = true;
+        if (source->text) {
+            auto from = std::min(static_cast<std::size_t>(offset), source->text->size());
+            fuse_reply_buf(pending.req, source->text->data() + from,
+                           std::min(size, source->text->size() - from));
+            return;
+        }
+        pending.state.executor.pool([req = pending.req, file = source->file, size, offset] {
+            thread_local std::string buffer;
+            if (buffer.size() < size) buffer.resize(size);
+            auto got = pread(file->fd.get(), buffer.data(), size, offset);
+            if (got < 0)
+                fuse_reply_err(req, errno);
+            else
+                fuse_reply_buf(req, buffer.data(), static_cast<std::size_t>(got));
+        });
+    });
+}
+
+void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, off_t offset,
+              fuse_file_info* info) {
+    // The bytes lie in the receive buffer, which goes with them to the pool.
+    auto& state = state_of(req);
+    std::shared_ptr<void> owner(
+        state.buffer.mem, [&state, buffer = state.buffer](void*) { state.buffers.give(buffer); });
+    state.buffer = {};
+    serve(req, [owner, data, size, offset, fh = info->fh](Pending& pending) {
+        auto file = pending.state.filesystem->write_target(pending.request, fh);
+        if (!file) return pending.error(file.error());
+        pending.answered = true;
+        pending.state.executor.pool([owner, req = pending.req, file = *file, data, size, offset] {
+            std::size_t done = 0;
+            while (done < size) {
+                auto put = pwrite(file->fd.get(), data + done, size - done,
+                                  offset + static_cast<off_t>(done));
+                if (put <= 0) break;
+                done += static_cast<std::size_t>(put);
+            }
+            if (done == 0 && size != 0)
+                fuse_reply_err(req, errno);
+            else
+                fuse_reply_write(req, done);
+        });
+    });
+}
+
+// Nothing happens at close(2): what must wait for a file's last writer waits for RELEASE.
+void on_flush(fuse_req_t req, fuse_ino_t, fuse_file_info*) { fuse_reply_err(req, 0); }
+
+void on_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
+    auto& state = state_of(req);
+    if (auto handle = state.passthrough_handles.extract(info->fh); !handle.empty())
+        state.backings.release(req, handle.mapped());
+    state.filesystem->release(info->fh);
+    fuse_reply_err(req, 0);
+}
+
+void on_fsync(fuse_req_t req, fuse_ino_t node, int, fuse_file_info* info) {
+    serve(req, [node, fh = info->fh](Pending& pending) {
+        reply(pending, pending.state.filesystem->fsync(pending.request, fh, {node}));
+    });
+}
+
+void on_fsyncdir(fuse_req_t req, fuse_ino_t node, int, fuse_file_info*) {
+    serve(req, [node](Pending& pending) {
+        reply(pending, pending.state.filesystem->fsync(pending.request, 0, {node}));
+    });
+}
+
+void on_fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t offset, off_t length,
+                  fuse_file_info* info) {
+    serve(req, [mode, offset, length, fh = info->fh](Pending& pending) {
+        reply(pending, pending.state.filesystem->fallocate(pending.request, fh, mode,
+                                                           static_cast<std::uint64_t>(offset),
+                                                           static_cast<std::uint64_t>(length)));
+    });
+}
+
+// A text has no holes.
+void reply_lseek(Pending& pending, const std::string& text, off_t offset, int whence) {
+    const auto size = static_cast<off_t>(text.size());
+    if (offset < 0 || offset >= size) return pending.error(ENXIO);
+    pending.answered = true;
+    fuse_reply_lseek(pending.req, whence == SEEK_HOLE ? size : offset);
+}
+
+void on_lseek(fuse_req_t req, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
+    serve(req, [offset, whence, fh = info->fh](Pending& pending) {
+        auto source = pending.state.filesystem->read_source(pending.request, fh);
+        if (!source) return pending.error(source.error());
+        if (source->text) return reply_lseek(pending, *source->text, offset, whence);
+        pending.answered = true;
+        pending.state.executor.pool([req = pending.req, file = source->file, offset, whence] {
+            off_t at = lseek(file->fd.get(), offset, whence);
+            if (at < 0)
+                fuse_reply_err(req, errno);
+            else
+                fuse_reply_lseek(req, at);
+        });
+    });
+}
+
+// Inside the mount the store's file system copies, which may share blocks instead. Whatever it
+// cannot do, the kernel does by reading and writing.
+void on_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from, fuse_file_info* in, fuse_ino_t,
+                        off_t to, fuse_file_info* out, std::size_t size, int) {
+    // A call may be short; a caller that is killed then goes within moments.
+    constexpr std::size_t at_once = 64U << 20U;
+    size = std::min(size, at_once);
+    serve(req, [from, to, size, fh_in = in->fh, fh_out = out->fh](Pending& pending) {
+        auto source = pending.state.filesystem->read_source(pending.request, fh_in);
+        if (!source) return pending.error(source.error());
+        auto target = pending.state.filesystem->write_target(pending.request, fh_out);
+        if (!target) return pending.error(target.error());
+        if (source->text) return pending.error(EOPNOTSUPP);
+        pending.answered = true;
+        pending.state.executor.pool([req = pending.req, source = source->file, target = *target,
+                                     from, to, size] {
+            off_t in_at = from;
+            off_t out_at = to;
+            auto copied =
+                copy_file_range(source->fd.get(), &in_at, target->fd.get(), &out_at, size, 0);
+            if (copied < 0)
+                fuse_reply_err(
+                    req, errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? errno : EOPNOTSUPP);
+            else
+                fuse_reply_write(req, static_cast<std::size_t>(copied));
+        });
+    });
+}
+
+}  // namespace
+
+void add_file_operations(fuse_lowlevel_ops& ops) {
+    ops.copy_file_range = on_copy_file_range;
+    ops.create = on_create;
+    ops.fallocate = on_fallocate;
+    ops.flush = on_flush;
+    ops.fsync = on_fsync;
+    ops.fsyncdir = on_fsyncdir;
+    ops.lseek = on_lseek;
+    ops.mknod = on_mknod;
+    ops.open = on_open;
+    ops.read = on_read;
+    ops.release = on_release;
+    ops.tmpfile = on_tmpfile;
+    ops.write = on_write;
+}
+
+}  // namespace artfs

@@ -1,0 +1,53 @@
+// Filesystem: opening the documents that the mount makes up.
+#include "namespace/filesystem.h"
+
+namespace artfs {
+
+namespace {
+constexpr unsigned step_text = 4;
+constexpr unsigned step_recorded = 11;
+}  // namespace
+
+// What a live run has used so far is told from the catalog: it goes there first.
+void Filesystem::bring_up_to_date(Request& request, const Synthetic& what) {
+    if (what.place != Place::run_json || request.did(step_recorded)) return;
+    if (mount_.session.run(what.run) == nullptr) return;
+    throw Suspend{[this, &request](Suspend::Resume resume) {
+        runs_.checkpoint([&request, resume](const Result<>& written) {
+            request.steps_done |= 1U << step_recorded;
+            resume(written ? 0 : written.error().code);
+        });
+    }};
+}
+
+Result<OpenReply> Filesystem::open_text(Request& request, NodeId node, const Synthetic& what) {
+    auto text = request.text;
+    if (auto brief = short_document(mount_, what))
+        text = std::make_shared<const std::string>(std::move(*brief));
+    if (!text && !request.did(step_text)) {
+        bring_up_to_date(request, what);
+        throw Suspend{
+            [this, &request, what, present = present_for(mount_, what)](Suspend::Resume resume) {
+                mount_.executor.offload(
+                    [this, what, present] {
+                        return make_document(mount_.store, mount_.options.project, what, present);
+                    },
+                    [&request, resume](Result<std::string> made) {
+                        request.steps_done |= 1U << step_text;
+                        if (!made) return resume(made.error().code);
+                        request.text = std::make_shared<const std::string>(std::move(*made));
+                        resume(0);
+                    });
+            }};
+    }
+    if (!text) return fail(EIO, "the document cannot be made");
+    Handle handle;
+    handle.fh = mount_.session.next_handle();
+    handle.node = node;
+    handle.read = true;
+    handle.path = DataPath::text;
+    texts_[handle.fh] = text;
+    return opened(request, handle);
+}
+
+}  // namespace artfs
