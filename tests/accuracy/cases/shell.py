@@ -1,0 +1,26 @@
+"""Redirections, pipes and a shell's own doing."""
+
+CASES = {
+    "redirect-in": "artfs_ways openat /dev/stdin $OUT/copy <$IN/a",
+    "redirect-out": "artfs_ways openat $IN/a /dev/null; tr a-z A-Z <$IN/a >$OUT/upper",
+    "redirect-append": "tr a-z A-Z <$IN/a >>$IN/b",
+    "redirect-both-ways": "sort <$IN/a >$OUT/sorted; sort -r <$OUT/sorted >$OUT/again",
+    "redirect-unused": "true >$OUT/empty",
+    "redirect-group": "{ tr a b; sort $IN/b; } <$IN/a >$OUT/both",
+    "redirect-descriptor": "exec 5<$IN/a; tr a-z A-Z <&5 >$OUT/upper",
+    "echo": "echo noted >$OUT/note",
+    "here-document": "cut -c 2- >$OUT/cut <<END\nxone\nxtwo\nEND",
+    "while-read": "while read -r line; do echo \"<$line>\"; done <$IN/a >$OUT/lines",
+    "cat-redirect": "cat $IN/a $IN/b >$OUT/both",
+    "head-redirect": "head -n 1 $IN/c.csv >$OUT/head",
+    "lend": "cat $IN/a $IN/b | sort >$OUT/sorted",
+    "lend-middle": "cat $IN/a | grep a | sort -r >$OUT/sorted",
+    "lend-named": "cat $IN/c.csv | artfs_ways openat /dev/stdin $OUT/copy",
+    "pipe-programs": "sort $IN/a | tr a-z A-Z >$OUT/upper",
+    "look-only": "cat $IN/a; ls $IN; grep -c a $IN/a; wc -l $IN/b; artfs_ways openat $IN/b $OUT/x",
+    "tee-program": "sort $IN/a | tee $OUT/one >$OUT/two",
+    "cd-write": "cd $OUT && sort $ROOT/$IN/a >sorted && tr a-z A-Z <sorted >upper",
+    "substitution": "artfs_ways openat <(sort $IN/a) $OUT/sorted",
+    "assign": "x=$(cut -c 1 $IN/a | tr -d '\\n'); echo $x; artfs_ways openat $IN/b $OUT/copy",
+    "subshells": "(cd $IN && cut -c 1 a) >$OUT/first; (sort $IN/a; sort $IN/b) >$OUT/both",
+}

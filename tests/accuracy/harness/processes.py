@@ -1,0 +1,132 @@
+"""The processes of a trace: who started whom, which program each is now, its descriptors, and
+which run it belongs to by the rules of design.md, section 3."""
+import os
+from dataclasses import dataclass, field
+
+from . import rules
+
+
+@dataclass(eq=False)
+class Opened:
+    """An open file description."""
+    node: object
+    path: str
+    flags: set
+    opener: object            # the process
+    by_launcher: bool = False
+    became: object = None     # the process whose program the launcher turned into
+    made: bool = False        # the open itself created or emptied the file
+    used: bool = False        # somebody read or wrote through it
+
+
+@dataclass(eq=False)
+class Run:
+    root: object              # the process
+    launcher: bool = False    # what file tools do for a launcher
+    argv: list = field(default_factory=list)
+    pins: dict = field(default_factory=dict)      # artifact: version seen
+    uses: set = field(default_factory=set)        # (artifact, version, path)
+    logs: set = field(default_factory=set)        # (artifact, version)
+    changed: dict = field(default_factory=dict)   # artifact: paths touched since its last seal
+    failed: bool = False
+    over: bool = False
+
+
+@dataclass(eq=False)
+class Process:
+    pid: int
+    parent: object
+    program: str = ""
+    argv: list = field(default_factory=list)
+    cwd: str = "/"
+    fds: dict = field(default_factory=dict)       # number: Opened, or the name of a pipe
+    cloexec: set = field(default_factory=set)
+    leads_session: bool = False
+    has_terminal: bool = False
+    alive: bool = True
+    run: object = None                            # of this process, once it is known
+
+    def __post_init__(self):
+        self.kind = rules.class_of(self.program, self.argv)
+
+    def become(self, path, argv):
+        """exec."""
+        self.program, self.argv = os.path.basename(path), argv
+        self.kind = rules.class_of(self.program, argv)
+        for number in self.cloexec & self.fds.keys():
+            self.fds.pop(number)
+        self.cloexec = set()
+        for opened in self.fds.values():
+            if isinstance(opened, Opened) and opened.by_launcher and opened.opener is self:
+                opened.became = self
+
+    def child(self, pid, flags):
+        if "CLONE_THREAD" in flags:
+            return self
+        made = Process(pid, self, self.program, self.argv, self.cwd)
+        shares = "CLONE_FILES" in flags
+        made.fds = self.fds if shares else dict(self.fds)
+        made.cloexec = self.cloexec if shares else set(self.cloexec)
+        return made
+
+    def line(self):
+        """No run's root is looked for at or above such a process."""
+        if self.parent is None or self.kind == "supervisor":
+            return True
+        if self.kind != "launcher":
+            return False
+        return self.parent.kind == "supervisor" or (self.leads_session and self.has_terminal)
+
+
+class Deed:
+    """Whose deed something is: a run's, an observer's look (run is None), or a launcher's own."""
+
+    def __init__(self, kind, process, run=None):
+        self.kind, self.process, self.run = kind, process, run
+
+
+class Runs:
+    """The runs of a trace, made when a process first touches an artifact."""
+
+    def __init__(self):
+        self.all = []
+        self._of_launcher = {}
+
+    def of_root(self, root):
+        if root.run is None:
+            root.run = Run(root, argv=root.argv)
+            self.all.append(root.run)
+        return root.run
+
+    def of_launcher(self, launcher):
+        run = self._of_launcher.get(launcher)
+        if run is None or run.over:
+            run = Run(launcher, launcher=True, argv=launcher.argv)
+            self._of_launcher[launcher] = run
+            self.all.append(run)
+        return run
+
+    def who(self, process, changes=False):
+        """Rule 2; then 3 and 4 for an observer or a file tool that would itself be the root."""
+        if process.run is not None:
+            return Deed("run", process, process.run)
+        chain = [process]
+        while not chain[-1].line():
+            chain.append(chain[-1].parent)
+        line, below = chain[-1], chain[:-1]
+        if process.kind == "supervisor":
+            return Deed("run", process, self.of_root(process))
+        root = next((one for one in reversed(below) if one.run or one.kind != "launcher"), None)
+        # Below the root's launchers only.
+        launchers = below[below.index(root) + 1:] if root else below
+        topmost = launchers[-1] if launchers else None
+        acting = topmost or (line if line.kind == "launcher" else None)
+        if root is None:
+            return Deed("launcher", acting or process)
+        if root is process and root.kind == "observer" and not changes:
+            return Deed("observer", process)
+        if root is process and root.kind == "tool" and acting:
+            return Deed("tool", acting, self.of_launcher(acting))
+        run = self.of_root(root)
+        process.run = run
+        return Deed("run", process, run)
