@@ -4,14 +4,14 @@ import importlib
 
 from harness.case import Case
 
-GROUPS = ["opening", "copying", "names", "descriptors", "processes", "tools", "python", "shell",
+GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes", "tools", "python", "shell",
           "services"]
 
 # Rules of the design that are being built.
 COMING = {
     "launchers' views, file tools and lending (design 3, rules 4 to 6)":
         "cp-loop ln mkdir-program git redirect-group redirect-descriptor cat-redirect lend "
-        "lend-middle cd-write subshells snakemake redirect-unused",
+        "lend-middle cd-write subshells snakemake csv-pipeline",
     "merging (design 4)": "make-j",
     "O_TMPFILE": "tmpfile",
 }

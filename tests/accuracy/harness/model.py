@@ -158,7 +158,11 @@ class Model:
 
     def use(self, run, node):
         """Own writes make no edges; bytes that are still a version's do."""
-        if node is None or node.kind != "file" or node.stamp is None or run in node.authors:
+        if node is None or node.kind != "file" or run in node.authors:
+            return
+        for author in [one for one in node.authors if one.launcher and not one.over]:
+            self.finish(author)
+        if node.stamp is None:
             return
         artifact, path = node.stamp
         self.pin(run, artifact)
@@ -174,7 +178,7 @@ class Model:
     def look(self, process, deed, node):
         if deed.run is not None:
             self.use(deed.run, node)
-        elif deed.kind == "observer" and node is not None and node.stamp:
+        elif deed.kind == "observer" and node is not None:
             out = process.fds.get(1)
             if isinstance(out, str):
                 self.lent.setdefault(out, []).append(node)
