@@ -12,8 +12,10 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# Where tools/setup unpacks what is not installed.
+UNPACKED = Path(__file__).resolve().parents[3] / ".deps/snakemake/usr"
 # Debian's own programs, whatever else a machine has.
-SEARCH = "/usr/bin:/bin:/usr/sbin:/sbin"
+SEARCH = f"/usr/bin:/bin:/usr/sbin:/sbin:{UNPACKED}/bin"
 
 # What every case finds in its input.
 INPUT = {

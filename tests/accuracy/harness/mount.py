@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from . import rules
-from .case import SEARCH
+from .case import SEARCH, UNPACKED
 
 
 class MountFailed(Exception):
@@ -69,7 +69,8 @@ def environment(case, root, programs, home):
     return {"PATH": f"{programs}:{SEARCH}", "HOME": str(home), "LANG": "C.UTF-8",
             "IN": f"{case.input}/latest", "OUT": f"{case.output}/latest", "ROOT": str(root),
             "CASE": case.name, "PROGRAMS": str(Path(__file__).resolve().parent.parent / "programs"),
-            "TZ": "UTC", "TERM": "xterm", "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": f"{UNPACKED}/lib/python3/dist-packages",
+            "PYTHONDONTWRITEBYTECODE": "1", "TZ": "UTC", "TERM": "xterm",
             "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
             "ACCURACY": case.name}
 
