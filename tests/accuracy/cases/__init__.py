@@ -13,7 +13,6 @@ COMING = {
         "cp-loop ln mkdir-program git redirect-group redirect-descriptor cat-redirect lend "
         "lend-middle cd-write subshells snakemake csv-pipeline",
     "merging (design 4)": "make-j",
-    "O_TMPFILE": "tmpfile",
 }
 
 

@@ -8,7 +8,12 @@ TRUE = Path("/usr/bin/true")
 CASES = {
     **{way: f"artfs_ways {way} $IN/a $OUT/copy"
        for way in ("socket", "inherited", "child", "grandchild", "vfork", "posix_spawn",
-                   "daemonise")},
+                   "daemonise", "pidfd_getfd")},
+    "no-shebang": {"script": "$IN/tool", "modes": {"tool": 0o755},
+                   "files": {"tool": "artfs_ways openat $IN/a $OUT/copy\n"}},
+    "script-in-version": {"script": "bash $IN/stages.sh",
+                          "files": {"stages.sh": "artfs_ways openat $IN/a $OUT/one\n"
+                                                 "artfs_ways openat $OUT/one $OUT/two\n"}},
     "exec": {"script": "artfs_ways exec $IN/tool", "files": {"tool": TRUE}},
     "fexecve": {"script": "artfs_ways fexecve $IN/tool", "files": {"tool": TRUE}},
     "execveat": {"script": "artfs_ways execveat $IN tool", "files": {"tool": TRUE}},

@@ -78,6 +78,18 @@ void inherited(const Words& words) {
     in_child([&] { write_file(words[1], slurp(fd)); });
 }
 
+// The child takes the descriptor out of its parent.
+void taken(const Words& words) {
+    int fd = open_read(words[0]);
+    auto parent = getpid();
+    in_child([&] {
+        close(fd);
+        auto process = must(syscall(SYS_pidfd_open, parent, 0), "pidfd_open");
+        auto mine = must(syscall(SYS_pidfd_getfd, process, fd, 0), "pidfd_getfd");
+        write_file(words[1], slurp(static_cast<int>(mine)));
+    });
+}
+
 void by_child(const Words& words) {
     in_child([&] { write_file(words[1], slurp(open_read(words[0]))); });
 }
@@ -170,9 +182,9 @@ void load(const Words& words) {
 }  // namespace
 
 const std::vector<Way> handing = {
-    {"socket", over_socket},       {"inherited", inherited}, {"child", by_child},
-    {"grandchild", by_grandchild}, {"vfork", by_vfork},      {"posix_spawn", by_spawn},
-    {"daemonise", daemonise},
+    {"socket", over_socket},   {"inherited", inherited},      {"pidfd_getfd", taken},
+    {"child", by_child},       {"grandchild", by_grandchild}, {"vfork", by_vfork},
+    {"posix_spawn", by_spawn}, {"daemonise", daemonise},
 };
 
 const std::vector<Way> executing = {
