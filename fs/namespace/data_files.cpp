@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,13 @@ constexpr std::size_t recently_opened = 64;
 
 Result<Fd> make_staging(const Store& store, std::uint64_t number) {
     return open_file(store.staging_path(number), O_RDWR | O_CREAT | O_EXCL, 0600);
+}
+
+std::shared_ptr<DataFile> fresh(Fd fd) {
+    auto file = std::make_shared<DataFile>(DataFile{std::move(fd)});
+    struct stat status {};
+    if (fstat(file->fd.get(), &status) == 0) file->born = from_timespec(status.st_mtim);
+    return file;
 }
 
 Result<> copy_bytes(int from, int to, std::uint64_t bytes) {
@@ -58,8 +66,7 @@ void DataFiles::restock() {
                           [this, number](Result<Fd> made) {
                               --coming_;
                               if (!made) return;
-                              auto file = std::make_shared<DataFile>(DataFile{std::move(*made)});
-                              ready_.push_back({number, std::move(file)});
+                              ready_.push_back({number, fresh(std::move(*made))});
                           });
     }
 }
@@ -71,8 +78,7 @@ std::uint64_t DataFiles::take_staging() {
             executor_.offload([this, number] { return make_staging(store_, number); },
                               [this, number, resume](Result<Fd> made) {
                                   if (!made) return resume(made.error().code);
-                                  ready_.push_back({number, std::make_shared<DataFile>(
-                                                                DataFile{std::move(*made)})});
+                                  ready_.push_back({number, fresh(std::move(*made))});
                                   resume(0);
                               });
         }};
@@ -152,6 +158,15 @@ void DataFiles::copy_up(const OverlayNode& node, std::uint64_t size,
         if (!made) return done(tl::unexpected(made.error()));
         hold(staging_, number, std::make_shared<DataFile>(DataFile{std::move(*made)}));
         done(number);
+    });
+}
+
+void DataFiles::stamp(const std::shared_ptr<DataFile>& file, Time mtime) {
+    executor_.pool([file, mtime] {
+        struct stat status {};
+        if (fstat(file->fd.get(), &status) != 0 || !file->unwritten(status)) return;
+        std::timespec times[2] = {{0, UTIME_OMIT}, to_timespec(mtime)};
+        futimens(file->fd.get(), times);
     });
 }
 

@@ -34,6 +34,8 @@ public:
     void copy_up(const OverlayNode& node, std::uint64_t size,
                  std::function<void(Result<std::uint64_t>)> done);
 
+    // Gives a file that was never written to the time it was made at, on the pool.
+    void stamp(const std::shared_ptr<DataFile>& file, Time mtime);
     // Removes names from staging, on the pool. Open files stay.
     void remove(std::vector<std::uint64_t> numbers);
 

@@ -382,7 +382,10 @@ void Filesystem::release(std::uint64_t fh) {
             OverlayNode closed = *node;
             if (fstat(file.mapped()->fd.get(), &status) == 0) {
                 closed.size = static_cast<std::uint64_t>(status.st_size);
-                closed.attributes.mtime = from_timespec(status.st_mtim);
+                if (file.mapped()->unwritten(status))
+                    mount_.files.stamp(file.mapped(), closed.attributes.mtime);
+                else
+                    closed.attributes.mtime = from_timespec(status.st_mtim);
                 closed.ctime = std::max(closed.ctime, from_timespec(status.st_ctim));
             }
             change.change.nodes.push_back(std::move(closed));

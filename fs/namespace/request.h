@@ -1,6 +1,7 @@
 // What the namespace knows of a request, and what it answers: plain values, nothing of libfuse.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -62,6 +63,12 @@ struct EntryReply {
 // An open file of ours that data requests go to; shared by the handles of an inode.
 struct DataFile {
     Fd fd;
+    // Staging files wait in stock: this is the mtime of one that nobody has written to yet.
+    std::optional<Time> born = std::nullopt;
+
+    bool unwritten(const struct stat& status) const {
+        return born == from_timespec(status.st_mtim);
+    }
 };
 
 struct OpenReply {

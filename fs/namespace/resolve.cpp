@@ -184,7 +184,7 @@ Attr Filesystem::attr_of(const View& view, const OverlayNode& node) {
     if (file && fstat(file->fd.get(), &status) == 0) {
         attr.size = static_cast<std::uint64_t>(status.st_size);
         attr.blocks = static_cast<std::uint64_t>(status.st_blocks);
-        attr.mtime = from_timespec(status.st_mtim);
+        if (!file->unwritten(status)) attr.mtime = from_timespec(status.st_mtim);
         attr.atime = node.atime.value_or(attr.mtime);
         attr.ctime = std::max(node.ctime, from_timespec(status.st_ctim));
     }

@@ -615,6 +615,22 @@ def changes_are_seen_in_ctime():
 
 
 @case
+def an_empty_file_is_as_young_as_its_name():
+    time.sleep(0.05)
+    for _ in range(3):  # the files behind the first ones may have been waiting
+        before = time.time_ns() - 20 * 10**6
+        write("e")
+        assert os.stat("e").st_mtime_ns >= before
+        fd = os.open("e", os.O_RDONLY)
+        assert os.fstat(fd).st_mtime_ns >= before
+        os.close(fd)
+        os.utime("e", ns=(1, 1))
+        time.sleep(0.05)
+        assert os.stat("e").st_mtime_ns == 1
+        os.unlink("e")
+
+
+@case
 def a_users_attributes():
     write("f")
     os.mkdir("d")
