@@ -11,7 +11,8 @@ GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes",
 COMING = {
     "launchers' views, file tools and lending (design 3, rules 4 to 6)":
         "cp-loop ln mkdir-program git redirect-group redirect-descriptor cat-redirect lend "
-        "lend-middle cd-write subshells snakemake csv-pipeline",
+        "lend-middle cd-write subshells snakemake csv-pipeline cp-cp cp-then-program head-redirect "
+        "tee-program",
     "merging (design 4)": "make-j",
 }
 

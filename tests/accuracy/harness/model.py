@@ -22,6 +22,7 @@ class Model:
         self.processes = {}
         self.harness = Process(0, None, rules.HARNESS)
         self.runs = Runs()
+        self.waiting = []     # runs that are over, but for what a launcher holds open
         self.lent = {}        # pipe: [(artifact, path)] that observers read into it
 
     # Processes
@@ -101,14 +102,15 @@ class Model:
             return  # a thread
         for opened in process.fds.values():
             self.unused(process, opened)
+        self.claim(process, process.input)
         process.alive = False
         process.fds = {}
         run = process.run
-        if run is None:
-            return
-        if run.root is process:
-            run.failed = badly
-        self.seal_if_over(run)
+        if run is not None:
+            if run.root is process:
+                run.failed = badly
+            self.seal_if_over(run)
+        self.seal_waiting()
 
     def members(self, run):
         return [one for one in self.processes.values() if one.alive and one.run is run]
@@ -118,10 +120,21 @@ class Model:
         if run.launcher or run.root.alive:
             return
         for member in self.members(run):
-            for opened in member.fds.values():
-                if isinstance(opened, Opened) and rules.writes(opened.flags):
-                    return
+            if any(isinstance(opened, Opened) and rules.writes(opened.flags)
+                   for opened in member.fds.values()):
+                return
         self.seal(run)
+
+    def held_by_others(self, artifact, run):
+        """Others still have a file there that a launcher opened for writing, or live and wrote
+        through it: what program after program writes there is one draft."""
+        mine = {one for one in run.through if one[0] == artifact}
+        if any(mine & one.through for one in self.runs.all if one is not run and one.root.alive):
+            return True
+        return any(isinstance(opened, Opened) and opened.by_launcher and
+                   rules.writes(opened.flags) and artifact_of(opened.path)[0] == artifact
+                   for one in self.processes.values() if one.alive and one.run is not run
+                   for opened in one.fds.values())
 
     def finish(self, run):
         self.seal(run)
@@ -130,18 +143,28 @@ class Model:
     def seal(self, run):
         if run.failed:
             return
-        for artifact, paths in run.changed.items():
+        for artifact, paths in list(run.changed.items()):
+            if self.held_by_others(artifact, run):
+                self.waiting.append(run)
+                continue
+            del run.changed[artifact]
             if not self.files.changed(artifact, paths, run):
                 continue
+            together = [run] + [one for one in self.waiting if artifact in one.changed]
             version = self.files.versions.get(artifact, -1) + 1
             self.files.versions[artifact] = version
-            run.logs.add((artifact, version))
-            for path in paths:
-                node = self.files.names.get(f"{artifact}/latest/{path}")
-                if node:
-                    node.dirty.discard(run)
+            for one in together:
+                one.logs.add((artifact, version))
+                for path in one.changed.pop(artifact, paths):
+                    node = self.files.names.get(f"{artifact}/latest/{path}")
+                    if node:
+                        node.dirty.discard(one)
             self.files.stamp(artifact)
-        run.changed = {}
+
+    def seal_waiting(self):
+        for run in list(self.waiting):
+            self.waiting.remove(run)
+            self.seal(run)
 
     # Looking and using
 
@@ -179,9 +202,13 @@ class Model:
         if deed.run is not None:
             self.use(deed.run, node)
         elif deed.kind == "observer" and node is not None:
-            out = process.fds.get(1)
-            if isinstance(out, str):
-                self.lent.setdefault(out, []).append(node)
+            process.looked.append(node)
+            self.lend(process, [node])
+
+    def lend(self, process, nodes):
+        out = process.fds.get(1)
+        if isinstance(out, str):
+            self.lent.setdefault(out, []).extend(nodes)
 
     # Opening
 
@@ -269,7 +296,8 @@ class Model:
     def reads(self, process, descriptor):
         opened = self.file_of(process, descriptor)
         if opened is None:
-            self.claim(process, descriptor)
+            if descriptor[0] == 0:
+                self.claim(process, descriptor[1])
         elif opened.by_launcher:
             opened.used = True
             deed = self.runs.who(process)
@@ -277,20 +305,17 @@ class Model:
                 self.use(self.runs.of_launcher(deed.process), opened.node)
             self.look(process, deed, opened.node)
 
-    def claim(self, process, descriptor):
-        """A run that reads the pipe an observer fills has what the observer read."""
-        number, path = descriptor
-        lent = self.lent.get(path) if number == 0 else None
+    def claim(self, process, pipe):
+        """A run whose input is the pipe that an observer fills has what the observer read;
+        observers in the middle pass it on."""
+        lent = self.lent.get(pipe)
         if not lent:
             return
-        deed = self.runs.who(process)
-        if deed.kind == "observer":
-            out = process.fds.get(1)
-            if isinstance(out, str):
-                self.lent.setdefault(out, []).extend(lent)
-        elif deed.run is not None:
+        if process.run is not None:
             for node in lent:
-                self.use(deed.run, node)
+                self.use(process.run, node)
+        elif self.runs.who(process).kind == "observer":
+            self.lend(process, lent)
 
     def writes(self, process, descriptor):
         opened = self.file_of(process, descriptor)
@@ -298,7 +323,11 @@ class Model:
             return
         deed = self.runs.who(process, True)
         run = deed.run or self.runs.of_launcher(deed.process)
+        for node in process.looked:  # an observer that writes is a program like any other
+            self.use(run, node)
         opened.used = True
+        if opened.by_launcher:
+            run.through.add((artifact_of(opened.path)[0], opened.opener))
         if opened.by_launcher and opened.made and not opened.node.authors:
             opened.node.authors = {run}
         elif opened.by_launcher and not opened.made:
@@ -399,6 +428,7 @@ class Model:
                 self.unused_by_anybody(process, opened)
             if process.run is not None:
                 self.seal_if_over(process.run)
+            self.seal_waiting()
 
     def unused_by_anybody(self, process, opened):
         """Closed by its opener, while no child has it."""

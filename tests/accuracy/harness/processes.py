@@ -28,6 +28,7 @@ class Run:
     uses: set = field(default_factory=set)        # (artifact, version, path)
     logs: set = field(default_factory=set)        # (artifact, version)
     changed: dict = field(default_factory=dict)   # artifact: paths touched since its last seal
+    through: set = field(default_factory=set)     # (artifact, launcher): written by its handles
     failed: bool = False
     over: bool = False
 
@@ -45,6 +46,8 @@ class Process:
     has_terminal: bool = False
     alive: bool = True
     run: object = None                            # of this process, once it is known
+    input: str = ""                               # the pipe that its program has for input
+    looked: list = field(default_factory=list)    # nodes that an observer has read
 
     def __post_init__(self):
         self.kind = rules.class_of(self.program, self.argv)
@@ -56,6 +59,8 @@ class Process:
         for number in self.cloexec & self.fds.keys():
             self.fds.pop(number)
         self.cloexec = set()
+        self.looked = []
+        self.input = self.fds.get(0) if isinstance(self.fds.get(0), str) else ""
         for opened in self.fds.values():
             if isinstance(opened, Opened) and opened.by_launcher and opened.opener is self:
                 opened.became = self
@@ -125,8 +130,12 @@ class Runs:
             return Deed("launcher", acting or process)
         if root is process and root.kind == "observer" and not changes:
             return Deed("observer", process)
-        if root is process and root.kind == "tool" and acting:
-            return Deed("tool", acting, self.of_launcher(acting))
-        run = self.of_root(root)
-        process.run = run
-        return Deed("run", process, run)
+        if root.kind == "tool":
+            # A shell execs the last of its commands, which goes on with what the others began.
+            before = self._of_launcher.get(root)
+            if before and not before.over:
+                return Deed("tool", root, before)
+            if acting:
+                return Deed("tool", acting, self.of_launcher(acting))
+        process.run = self.of_root(root)
+        return Deed("run", process, process.run)
