@@ -64,15 +64,18 @@ class Mount:
         return "passthrough" if mounts[0]["passthrough"] else "through the worker"
 
 
-def environment(case, root, programs, home):
-    """What a case's script sees; the same on both sides but for the directory."""
-    return {"PATH": f"{programs}:{SEARCH}", "HOME": str(home), "LANG": "C.UTF-8",
+HERE = Path(__file__).resolve().parent.parent
+
+
+def environment(case, root, binaries, home):
+    """What a case's script sees; the same on both sides but for places."""
+    return {"PATH": f"{binaries}:{SEARCH}", "HOME": str(home), "LANG": "C.UTF-8",
             "IN": f"{case.input}/latest", "OUT": f"{case.output}/latest", "ROOT": str(root),
-            "CASE": case.name, "PROGRAMS": str(Path(__file__).resolve().parent.parent / "programs"),
+            "CASE": case.name, "PROGRAMS": f"{HERE}/programs",
             "PYTHONPATH": f"{UNPACKED}/lib/python3/dist-packages",
             "PYTHONDONTWRITEBYTECODE": "1", "TZ": "UTC", "TERM": "xterm",
             "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
-            "ACCURACY": case.name}
+            "ART_STORE": str(root.parent / "store")}
 
 
 def living(marker):

@@ -42,6 +42,7 @@ class Process:
     cwd: str = "/"
     fds: dict = field(default_factory=dict)       # number: Opened, or the name of a pipe
     cloexec: set = field(default_factory=set)
+    explicit: bool = False                        # the root of an `art run`
     leads_session: bool = False
     has_terminal: bool = False
     alive: bool = True
@@ -56,6 +57,7 @@ class Process:
         """exec."""
         self.program, self.argv = os.path.basename(path), argv
         self.kind = rules.class_of(self.program, argv)
+        self.explicit = self.explicit or rules.starts_run(argv)
         for number in self.cloexec & self.fds.keys():
             self.fds.pop(number)
         self.cloexec = set()
@@ -114,6 +116,12 @@ class Runs:
     def who(self, process, changes=False):
         """Rule 2; then 3 and 4 for an observer or a file tool that would itself be the root."""
         if process.run is not None:
+            return Deed("run", process, process.run)
+        above = process
+        while above is not None and not above.explicit:
+            above = above.parent
+        if above is not None:
+            process.run = self.of_root(above)
             return Deed("run", process, process.run)
         chain = [process]
         while not chain[-1].line():

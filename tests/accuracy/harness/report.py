@@ -44,15 +44,27 @@ def text(results):
 
 
 def markdown(results):
+    """For README: a row a group, its cases by name; each case that is not right by itself."""
     def line(cells):
         return "| " + " | ".join(cells) + " |"
-    lines = [line(HEAD), "|---|---|" + "--:|" * (len(HEAD) - 2)]
-    lines += [line(row(result)) for result in results if not result.skipped]
-    lines.append(line(["**all**"] + [f"**{cell}**" for cell in total_row(results)[1:]]))
-    known = [result for result in results if result.case.known and not result.skipped]
-    if known:
+
+    def numbers(some):
+        return total_row(some)[2:]
+    lines = [line(["cases", "", *HEAD[2:]]), "|---|--:|" + "--:|" * (len(HEAD) - 2)]
+    ran = [result for result in results if not result.skipped]
+    for group in dict.fromkeys(result.case.group for result in ran):
+        some = [result for result in ran if result.case.group == group]
+        names = ", ".join(result.case.name + ("" if result.good else "\\*") for result in some)
+        lines.append(line([f"**{group}**: {names}", str(len(some)), *numbers(some)]))
+    lines.append(line(["**all**", str(len(ran)), *numbers(ran)]))
+    wrong = [result for result in ran if not result.good]
+    if wrong:
         lines.append("")
-        lines += [f"- `{result.case.name}`: {result.case.known}" for result in known]
+    for one in wrong:
+        lines.append(f"- \\*`{one.case.name}` (uses {ratio(one.uses, one.uses.precision)} / "
+                     f"{ratio(one.uses, one.uses.recall)}, logs "
+                     f"{ratio(one.logs, one.logs.precision)} / "
+                     f"{ratio(one.logs, one.logs.recall)}): {one.case.known or 'WRONG'}")
     return "\n".join(lines)
 
 

@@ -53,6 +53,12 @@ def class_of(program, argv):
     return "program"
 
 
+def starts_run(argv):
+    """`art run`, on the plain directory a script of that name: what it execs is a run of its own,
+    whatever program that is."""
+    return [os.path.basename(word) for word in argv[1:3]] == ["art", "run"]
+
+
 def kept(path):
     """A path inside an artifact that can be in a version."""
     return not any(fnmatch.fnmatch(part, pattern) for part in path.split("/")

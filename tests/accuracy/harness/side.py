@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from . import strace
 from .model import Model
-from .mount import environment, living
+from .mount import HERE, environment, living
 from .namespace import Namespace
 
 TIMEOUT = 120
@@ -22,11 +22,11 @@ class Ran:
     err: str
 
 
-def run_script(case, root, programs, home, prefix=()):
+def run_script(case, root, binaries, home, prefix=()):
     """The script, by a shell of its own in a session of its own, until all it started is over."""
     home = home / case.name
     home.mkdir(parents=True)
-    env = environment(case, root, programs, home)
+    env = environment(case, root, binaries, home)
     # Unique to this side and this call: other tests may run the same cases at the same time.
     marker = f"ACCURACY={case.name}:{os.getpid()}:{root}"
     env["ACCURACY"] = marker.split("=", 1)[1]
@@ -52,10 +52,10 @@ def run_script(case, root, programs, home, prefix=()):
     return Ran(process.returncode, text, err.decode(errors="replace"))
 
 
-def traced(case, root, programs, home, trace):
+def traced(case, root, binaries, home, trace):
     """On the plain directory: what it printed, and the expectation that follows from the trace."""
     files = Namespace(root)
-    ran = run_script(case, root, programs, home,
+    ran = run_script(case, root, f"{HERE}/programs/twin:{binaries}", home,
                      ["strace", *strace.OPTIONS, "-o", str(trace), "--"])
     with open(trace, encoding="latin-1") as file:
         lines = file.readlines()
