@@ -5,7 +5,7 @@ import importlib
 from harness.case import Case
 
 GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes", "tools", "python", "shell",
-          "explicit", "services"]
+          "explicit", "namespaces", "services"]
 
 # Rules of the design that are being built.
 COMING = {

@@ -586,5 +586,14 @@ class Model:
     def on_fchdir(self, process, event):
         process.cwd = event.descriptor(0)[1]
 
+    def on_mount(self, process, event):
+        if "MS_BIND" in event.flags(3):
+            # bubblewrap calls what it leaves and what it makes by these names.
+            source, place = (os.path.realpath(self.resolved(
+                process, event.text(i).removeprefix("/oldroot").removeprefix("/newroot")))
+                for i in (0, 1))
+            if source != place:
+                self.files.binds.append((place, source))
+
     def on_setsid(self, process, _event):
         process.leads_session, process.has_terminal = True, False

@@ -28,6 +28,7 @@ class Namespace:
     def __init__(self, root):
         self.root = os.path.realpath(root)
         self.names = {}
+        self.binds = []       # (place, what is mounted there too)
         self.sealed = {}      # artifact: {path inside: node} of its newest version
         self.versions = {}    # artifact: number of the newest version
         for directory, directories, files in os.walk(self.root):
@@ -45,6 +46,9 @@ class Namespace:
     def relative(self, path):
         """A path below the root, relative to it; None for others."""
         path = os.path.normpath(path)
+        for place, source in self.binds:
+            if path == place or path.startswith(place + "/"):
+                path = source + path[len(place):]
         return path[len(self.root) + 1:] if path.startswith(self.root + "/") else None
 
     def inside(self, artifact):

@@ -7,7 +7,8 @@ import fnmatch
 import os
 
 LAUNCHERS = {"sh", "bash", "dash", "make", "env", "time", "timeout", "nice", "nohup", "setsid",
-             "script", "strace", "setpriv", "stdbuf", "tmux", "flock", "unshare"}
+             "script", "strace", "setpriv", "stdbuf", "tmux", "flock", "unshare",
+             "bwrap"}
 # This program itself, as the mount is told in its configuration.
 HARNESS = "run"
 SUPERVISORS = {"cron", "snakemake", "jupyter-server", HARNESS}

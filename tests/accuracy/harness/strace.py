@@ -12,9 +12,10 @@ open openat openat2 creat open_by_handle_at
 read pread64 readv preadv preadv2 write pwrite64 writev pwritev pwritev2 mmap
 sendfile copy_file_range splice dup dup2 dup3 fcntl close close_range recvmsg pidfd_getfd
 rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat mkdir mkdirat rmdir
-mknod mknodat truncate ftruncate fallocate chmod fchmod fchmodat
+mknod mknodat truncate ftruncate fallocate chmod fchmod fchmodat mount
 """.split()
 OPTIONS = ["-f", "-q", "-y", "-s", "512", "--seccomp-bpf", "-e", "trace=" + ",".join(CALLS),
+           "--pidns-translation",
            "-e", "signal=!SIGCHLD"]
 
 LINE = re.compile(r"(\d+)\s+(.*)", re.S)
@@ -24,6 +25,8 @@ CALL = re.compile(r"(\w+)\((.*)\)\s+= (.*)", re.S)
 EXIT = re.compile(r"\+\+\+ (?:exited with (\d+)|killed by (\w+)).*\+\+\+")
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?|<[^<>]*>|[\[\]{}(),]|[^"<>\[\]{}(),]+|[<>]')
 DESCRIPTOR = re.compile(r"(-?\d+|AT_FDCWD)(?:<(.*)>)?(?:\(deleted\))?$", re.S)
+# A process in a pid namespace of its own has another number for itself and others.
+OUTSIDE = re.compile(r"/\* (\d+) in strace's PID NS \*/")
 ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-f]{2}|.)", re.S)
 NAMED = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "f": "\f", "a": "\a", "b": "\b"}
 
@@ -91,6 +94,9 @@ def split(text):
 
 
 def result_of(text):
+    outside = OUTSIDE.search(text)
+    if outside:
+        return int(outside[1]), ""
     found = re.match(r"(-?(?:0x[0-9a-f]+|\d+))(?:<(.*?)>)?(?:\(deleted\))?(?:\s|$)", text, re.S)
     if not found:
         return -1, ""
