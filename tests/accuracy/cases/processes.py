@@ -17,6 +17,14 @@ CASES = {
                          "$IN/a $OUT/half 2>/dev/null", "status": 137},
     "fails-midway": {"script": "artfs_ways openat $IN/a $OUT/one; artfs_ways openat $IN/none "
                                "$OUT/two; artfs_ways openat $OUT/one $OUT/three"},
+    "changes-its-name": "artfs_ways disguised $IN/a $OUT/copy",
+    "renamed-program": "cp $(command -v cat) $HOME/mine; $HOME/mine $IN/a; "
+                       "artfs_ways openat $IN/b $OUT/copy",
+    "lying-environment": "ART_RUN=0123456789abcdef0123456789abcdef artfs_ways openat $IN/a "
+                         "$OUT/one; ART_RUN='../x y' ART_PROJECT=none artfs_ways openat $IN/b "
+                         "$OUT/two",
+    "perl": "perl -e 'open F, shift; open G, \">\", shift; print G reverse <F>' $IN/a $OUT/back",
+    "background": "artfs_ways openat $IN/a $OUT/one & artfs_ways openat $IN/b $HOME/two & wait",
     "timeout": "timeout 20 artfs_ways openat $IN/a $OUT/copy",
     "five-stages": "for i in 1 2 3 4 5; do artfs_ways openat $IN/a $OUT/$i || exit; done",
     "script-file": "echo 'artfs_ways openat $IN/a $OUT/one; artfs_ways openat $OUT/one $OUT/two' "

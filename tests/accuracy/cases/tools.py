@@ -28,6 +28,12 @@ CASES = {
     "touch": "touch $OUT/empty $OUT/also",
     "mkdir-program": "mkdir -p $OUT/sub/deep && artfs_ways openat $IN/a $OUT/sub/deep/x",
     "dd": "dd if=$IN/big of=$OUT/big bs=4k status=none",
+    "dd-notrunc": "dd if=$IN/b of=$IN/big bs=4 seek=2 conv=notrunc status=none",
+    "truncate-tool": "truncate -s 5 $IN/a",
+    "patch": {"script": "printf '%s\\n' '--- a' '+++ a' '@@ -1 +1 @@' '-second file' '+patched' "
+                        ">$HOME/p; patch -s $IN/b $HOME/p", "needs": "patch"},
+    "xz": {"script": "xz -k $IN/big && xz -dc $IN/big.xz | cmp - $IN/big", "needs": "xz",
+           "varies": "big.xz"},
     "install": "install -m 640 $IN/a $OUT/a",
     "sed-i": "sed -i s/beta/BETA/ $IN/a",
     "tar-create": {"script": "tar -cf $OUT/all.tar -C $IN a b dir", "varies": "all.tar"},

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -140,6 +141,12 @@ void daemonise(const Words& words) {
     _exit(0);
 }
 
+// What a process calls itself does not make it another program.
+void disguised(const Words& words) {
+    must(prctl(PR_SET_NAME, "cat"), "prctl");
+    write_file(words[1], slurp(open_read(words[0])));
+}
+
 void run_descriptor(const Words& words) {
     Words command(words);
     auto argv = arguments(command);
@@ -184,7 +191,7 @@ void load(const Words& words) {
 const std::vector<Way> handing = {
     {"socket", over_socket},   {"inherited", inherited},      {"pidfd_getfd", taken},
     {"child", by_child},       {"grandchild", by_grandchild}, {"vfork", by_vfork},
-    {"posix_spawn", by_spawn}, {"daemonise", daemonise},
+    {"posix_spawn", by_spawn}, {"daemonise", daemonise},      {"disguised", disguised},
 };
 
 const std::vector<Way> executing = {
