@@ -327,6 +327,18 @@ nlohmann::json ControlServer::umount(const Json& request) {
     bool lazy = request.value("lazy", false);
     if (auto settled = settle(); settled.contains("error")) return settled;
     if (!lazy) {
+        // What only the daemon knows would be lost with it.
+        auto kept = on_dispatch<bool>([this](std::function<void(Result<bool>)> done) {
+            runs_.checkpoint([done](const Result<>& written) {
+                if (written)
+                    done(true);
+                else
+                    done(tl::unexpected(written.error()));
+            });
+        });
+        if (!kept)
+            return refusal(5, "drafts could not be written to the store: " + kept.error().message +
+                                  "; make room and try again");
         std::string who;
         for (const auto& holder : holders_of(mount_.options.mountpoint))
             who += (who.empty() ? "" : ", ") + holder;

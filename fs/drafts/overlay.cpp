@@ -322,6 +322,18 @@ std::map<std::string, std::optional<std::string>> Overlay::take_dirty_rows() {
     return rows;
 }
 
+void Overlay::put_back(const std::map<std::string, std::optional<std::string>>& rows) {
+    for (const auto& [key, value] : rows) {
+        Decoder in(key);
+        bool is_node = in.u8() == 'n';
+        NodeNumber number = in.u32be();
+        if (is_node)
+            dirty_nodes_.insert(number);
+        else
+            dirty_names_.emplace(number, std::string(in.rest()));
+    }
+}
+
 Overlay Overlay::from_rows(const Snapshot& base, const std::map<std::string, std::string>& rows) {
     Overlay overlay(base);
     DraftChange change;

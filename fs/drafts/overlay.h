@@ -142,6 +142,8 @@ public:
     // Rows that changed since the last call: key -> value, or none where the row is gone. Only
     // nodes that are `kept`.
     std::map<std::string, std::optional<std::string>> take_dirty_rows();
+    // They could not be kept: the next call gives them again, as they are then.
+    void put_back(const std::map<std::string, std::optional<std::string>>& rows);
     bool is_dirty() const { return !dirty_nodes_.empty() || !dirty_names_.empty(); }
     // The overlay that rows describe, over `base`.
     static Overlay from_rows(const Snapshot& base, const std::map<std::string, std::string>& rows);

@@ -17,7 +17,8 @@ constexpr unsigned step_allocated = 7;
 constexpr std::uint64_t everything = UINT64_MAX;
 
 bool reads(int flags) { return (flags & O_ACCMODE) != O_WRONLY; }
-bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+// Linux truncates through O_RDONLY, too.
+bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
 }  // namespace
 
 std::optional<Digest> Filesystem::object_of(const Resolved& resolved) const {

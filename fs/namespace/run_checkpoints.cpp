@@ -32,53 +32,94 @@ RunRecord RunKeeper::record_of(const LiveRun& run) const {
     return record;
 }
 
-void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
-    struct DraftRows {
+namespace {
+
+using Rows = std::map<std::string, std::optional<std::string>>;
+
+// What a checkpoint writes.
+struct Checkpoint {
+    struct Draft {
+        std::uint32_t view = 0;
         DraftRecord record;
-        std::map<std::string, std::optional<std::string>> rows;
+        Rows rows;
+        bool over = false;
     };
-    auto drafts = std::make_shared<std::vector<DraftRows>>();
-    auto runs = std::make_shared<std::vector<std::pair<RunRecord, std::vector<UseEdge>>>>();
-    for (const auto& [serial, view] : mount_.session.views()) {
-        if (!view.draft || view.sealing || !view.abandoned.empty()) continue;
-        if (!view.overlay.is_dirty()) continue;
-        drafts->push_back(
-            {draft_record(view, DraftState::open, ""), mount_.session.take_dirty_rows(serial)});
+    struct Run {
+        RunRecord record;
+        std::vector<UseEdge> uses;
+        bool over = false;
+    };
+    std::vector<Draft> drafts;
+    std::vector<Run> runs;
+
+    void write(WriteTxn& txn) const {
+        for (const auto& run : runs) {
+            RunRecord record = run.record;
+            // How it ended is only true once its seal is.
+            if (!run.over) record.state = RunState::running;
+            txn.put(record);
+            for (const auto& use : run.uses) txn.put(use);
+        }
+        for (const auto& draft : drafts) {
+            txn.put(draft.record);
+            for (const auto& [key, value] : draft.rows) {
+                if (value)
+                    txn.put_draft_row(draft.record.id, key, *value);
+                else
+                    txn.erase_draft_row(draft.record.id, key);
+            }
+        }
     }
+};
+
+}  // namespace
+
+void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
+    auto all = std::make_shared<Checkpoint>();
+    for (const auto& [serial, view] : mount_.session.views()) {
+        bool unkept = unkept_views_.contains(serial);
+        bool open = !view.sealing && view.abandoned.empty() && view.overlay.is_dirty();
+        if (!view.draft || !(unkept || open)) continue;
+        auto state = view.abandoned.empty() ? DraftState::open : DraftState::abandoned;
+        all->drafts.push_back({serial, draft_record(view, state, view.abandoned),
+                               mount_.session.take_dirty_rows(serial), unkept});
+    }
+    unkept_views_.clear();
     for (const auto& [id, run] : mount_.session.runs()) {
         if (!run.recorded || !run.dirty || run.closing) continue;
-        std::vector<UseEdge> uses;
-        for (const auto& [version, use] : run.uses) uses.push_back(use);
-        runs->emplace_back(record_of(run), std::move(uses));
+        Checkpoint::Run one{record_of(run), {}, false};
+        for (const auto& [version, use] : run.uses) one.uses.push_back(use);
+        all->runs.push_back(std::move(one));
     }
-    for (const auto& [record, uses] : *runs) mount_.session.apply(0, CheckpointedRun{record.id});
-    if (drafts->empty() && runs->empty()) {
+    for (const auto& run : all->runs) mount_.session.apply(0, CheckpointedRun{run.record.id});
+    for (auto& [id, run] : unkept_runs_)
+        all->runs.push_back({std::move(run.first), std::move(run.second), true});
+    unkept_runs_.clear();
+    if (all->drafts.empty() && all->runs.empty()) {
         if (done) done({});
         return;
     }
-    mount_.write(
-        [drafts, runs](WriteTxn& txn) {
-            for (const auto& [record, uses] : *runs) {
-                RunRecord running = record;
-                // How it ended is only true once its seal is.
-                running.state = RunState::running;
-                txn.put(running);
-                for (const auto& use : uses) txn.put(use);
-            }
-            for (const auto& [record, rows] : *drafts) {
-                txn.put(record);
-                for (const auto& [key, value] : rows) {
-                    if (value)
-                        txn.put_draft_row(record.id, key, *value);
-                    else
-                        txn.erase_draft_row(record.id, key);
-                }
-            }
-        },
-        [done](Result<> written) {
-            if (!written) spdlog::error("a checkpoint failed: {}", written.error().message);
-            if (done) done(std::move(written));
-        });
+    auto put_back = [this, all] {
+        for (const auto& draft : all->drafts) {
+            mount_.session.put_back_rows(draft.view, draft.rows);
+            if (draft.over) unkept_views_.insert(draft.view);
+        }
+        for (const auto& run : all->runs) {
+            const auto* live = mount_.session.run(run.record.id);
+            if (run.over)
+                unkept_runs_.emplace(run.record.id, std::pair(run.record, run.uses));
+            else if (live != nullptr)
+                mount_.session.apply(0, ChangedRun{live->record, live->recorded});
+        }
+    };
+    mount_.write([all](WriteTxn& txn) { all->write(txn); },
+                 [done, put_back](Result<> written) {
+                     if (!written) {
+                         spdlog::error("a checkpoint failed: {}", written.error().message);
+                         put_back();
+                     }
+                     if (done) done(std::move(written));
+                 });
 }
 
 void RunKeeper::tick() {
@@ -89,36 +130,27 @@ void RunKeeper::tick() {
 }
 
 void RunKeeper::shut_down() {
-    struct Lost {
-        RunRecord record;
-        std::vector<UseEdge> uses;
-    };
-    std::vector<Lost> lost;
-    std::vector<std::pair<DraftRecord, std::map<std::string, std::optional<std::string>>>> drafts;
+    Checkpoint last;
     for (const auto& [id, run] : mount_.session.runs()) {
         if (!run.recorded) continue;
-        Lost one{record_of(run), {}};
+        Checkpoint::Run one{record_of(run), {}, true};
         if (one.record.state == RunState::running) one.record.state = RunState::lost;
         if (!one.record.ended) one.record.ended = now();
         for (const auto& [version, use] : run.uses) one.uses.push_back(use);
-        lost.push_back(std::move(one));
+        last.runs.push_back(std::move(one));
     }
+    for (auto& [id, run] : unkept_runs_) last.runs.push_back({run.first, run.second, true});
     for (const auto& [serial, view] : mount_.session.views()) {
-        if (!view.draft || !view.abandoned.empty()) continue;
-        drafts.emplace_back(draft_record(view, DraftState::abandoned, "the mount ended"),
-                            mount_.session.take_dirty_rows(serial));
+        bool known = !view.abandoned.empty() && !unkept_views_.contains(serial);
+        if (!view.draft || known) continue;
+        auto why = view.abandoned.empty() ? "the mount ended" : view.abandoned;
+        last.drafts.push_back({serial, draft_record(view, DraftState::abandoned, why),
+                               mount_.session.take_dirty_rows(serial), true});
     }
-    auto written = mount_.catalog.write([&](WriteTxn& txn) {
-        for (const auto& one : lost) {
-            txn.put(one.record);
-            for (const auto& use : one.uses) txn.put(use);
-        }
-        for (const auto& [record, rows] : drafts) {
-            txn.put(record);
-            for (const auto& [key, value] : rows)
-                if (value) txn.put_draft_row(record.id, key, *value);
-        }
-    });
+    auto write = [&] { return mount_.catalog.write([&](WriteTxn& txn) { last.write(txn); }); };
+    auto written = write();
+    if (!written && written.error().code == ENOSPC && mount_.store.release_ballast())
+        written = write();
     if (!written) spdlog::error("the last checkpoint failed: {}", written.error().message);
 }
 

@@ -116,6 +116,7 @@ private:
     void try_to_end(const RunId& run);
     const Handle* writer_of(const RunId& run) const;
     void seal_and_close(const RunId& run);
+    void keep_run(const RunId& run);
     void abandon_drafts(const RunId& run, const std::string& why);
     void drop_run(const RunId& run);
     void wake(const RunId& run, int error);
@@ -136,6 +137,9 @@ private:
     std::map<RunId, unsigned> facts_pending_;
     std::map<RunId, int> known_status_;  // told by `art run`
     std::set<RunId> lingering_;
+    // Of runs that are over, and must yet be written: a full disk can refuse it for a while.
+    std::set<std::uint32_t> unkept_views_;  // abandoned drafts
+    std::map<RunId, std::pair<RunRecord, std::vector<UseEdge>>> unkept_runs_;
     std::vector<Waiter> waiters_;
     std::uint64_t next_name_ = 0;
     std::uint64_t names_end_ = 0;

@@ -38,6 +38,17 @@ void RunKeeper::start_seal(SealOrder order, Sealed done) {
         std::move(done));
 }
 
+// How the run ended and what it used, without a seal.
+void RunKeeper::keep_run(const RunId& run) {
+    const auto& live = *mount_.session.run(run);
+    std::vector<UseEdge> uses;
+    for (const auto& [version, use] : live.uses) uses.push_back(use);
+    unkept_runs_.insert_or_assign(run, std::pair(record_of(live), std::move(uses)));
+    // Its data is sealed when the store is opened next.
+    if (live.data_view != 0 && mount_.session.view(live.data_view)->draft)
+        unkept_views_.insert(live.data_view);
+}
+
 // Drafts of a run that did not end well stay, as they are, for `art commit` or `art discard`.
 void RunKeeper::abandon_drafts(const RunId& run, const std::string& why) {
     const auto* live = mount_.session.run(run);
@@ -45,23 +56,11 @@ void RunKeeper::abandon_drafts(const RunId& run, const std::string& why) {
         const auto* view = mount_.session.view(serial);
         if (!view->draft) continue;
         DraftRecord record = draft_record(*view, DraftState::abandoned, why);
-        auto rows = mount_.session.take_dirty_rows(serial);
-        mount_.write(
-            [record, rows](WriteTxn& txn) {
-                txn.put(record);
-                for (const auto& [key, value] : rows) {
-                    if (value)
-                        txn.put_draft_row(record.id, key, *value);
-                    else
-                        txn.erase_draft_row(record.id, key);
-                }
-            },
-            [why](Result<> kept) {
-                if (!kept) spdlog::error("a draft could not be recorded: {}", kept.error().message);
-            });
+        unkept_views_.insert(serial);
         mount_.session.apply(0, MarkedView{serial, false, false, why});
         mount_.loader.put_kept({record, live->record.name});
     }
+    checkpoint();
 }
 
 void RunKeeper::seal_and_close(const RunId& run) {
@@ -88,6 +87,7 @@ void RunKeeper::seal_and_close(const RunId& run) {
                        return;
                    }
                    spdlog::error("sealing failed: {}", sealed.error().message);
+                   keep_run(run);
                    abandon_drafts(run, "sealing it failed: " + sealed.error().message);
                    drop_run(run);
                    wake(run, sealed.error().code == ENOSPC ? ENOSPC : EIO);

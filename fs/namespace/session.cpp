@@ -82,6 +82,12 @@ std::map<std::string, std::optional<std::string>> Session::take_dirty_rows(std::
     return found->second.overlay.take_dirty_rows();
 }
 
+void Session::put_back_rows(std::uint32_t view,
+                            const std::map<std::string, std::optional<std::string>>& rows) {
+    auto found = views_.find(view);
+    if (found != views_.end()) found->second.overlay.put_back(rows);
+}
+
 void Session::took_serial(std::uint32_t serial) {
     next_serial_ = std::max(next_serial_, serial + 1);
 }

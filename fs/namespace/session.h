@@ -243,6 +243,9 @@ public:
     // For the checkpoint: rows of a view's overlay that changed. (Not a change of state that
     // anything but the checkpoint can see.)
     std::map<std::string, std::optional<std::string>> take_dirty_rows(std::uint32_t view);
+    // They could not be written: the next checkpoint tries again.
+    void put_back_rows(std::uint32_t view,
+                       const std::map<std::string, std::optional<std::string>>& rows);
 
 private:
     void on(MadeSynthetic& record);

@@ -327,6 +327,9 @@ def truncation():
     fails(errno.EISDIR, os.truncate, ".", 0)
     os.close(os.open("f", os.O_WRONLY | os.O_TRUNC))
     assert os.stat("f").st_size == 0
+    write("f", b"again")
+    os.close(os.open("f", os.O_RDONLY | os.O_TRUNC))
+    assert os.stat("f").st_size == 0 and read("f") == b""
     reader = os.open("f", os.O_RDONLY)
     fails(errno.EINVAL, os.ftruncate, reader, 0)
     fails(errno.EBADF, os.write, reader, b"x")

@@ -97,34 +97,6 @@ TEST_CASE("a killed daemon is told from a dead mount, and everything sealed is t
     CHECK(mount.art("fsck 2>/dev/null").status == 2);  // a later command: refused as unknown
 }
 
-TEST_CASE("a full disk fails the writer, not the store", "[trouble]") {
-    TestMount mount;
-    mount.umount();
-    // A store on a small file system of its own.
-    auto small = mount.directory() / "small";
-    fs::create_directory(small);
-    REQUIRE(::mount("none", small.c_str(), "tmpfs", 0, "size=80m") == 0);
-    auto mnt = (mount.directory() / "m").string();
-    auto store = (small / "s").string();
-    REQUIRE(art("mount " + mnt + " --store " + store).status == 0);
-    auto set = "export ART_STORE=" + store + " PATH=" + program("art").parent_path().string() +
-               ":$PATH; cd " + mnt + "; ";
-    CHECK(shell(set + "mkdir a && art run -- artfs_actor write a/latest/x good").status == 0);
-    // While writing.
-    auto ran = shell(set + "art run --name big -- dd if=/dev/zero of=a/latest/big bs=1M count=200");
-    CHECK(ran.status != 0);
-    CHECK(ran.err.find("No space left") != std::string::npos);
-    CHECK(shell(set + "art cat a:v0/x").out == "good");
-    CHECK(shell(set + "art status").out.find("big") != std::string::npos);
-    auto dropped = shell(set + "art discard big");
-    CHECK(dropped.status == 0);
-    CHECK(shell(set + "art run -- artfs_actor write a/latest/y again").status == 0);
-    CHECK(shell(set + "ls a > /dev/null; cat a/v1/x a/v1/y").out == "goodagain");
-    CHECK(shell(program("art").string() + " umount " + mnt + " --store " + store).status == 0);
-    umount2(mnt.c_str(), MNT_DETACH);
-    CHECK(umount2(small.c_str(), MNT_DETACH) == 0);
-}
-
 TEST_CASE("wrong words get one line and the right exit status", "[trouble]") {
     TestMount mount;
     mount.ok("mkdir a && actor write a/latest/x 1");

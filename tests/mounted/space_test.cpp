@@ -1,0 +1,206 @@
+// G10: content is stored once. G12: a full disk loses nothing, and what gives space back works.
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "mounted/harness.h"
+#include "support/catch.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A store on a small file system of its own, mounted.
+class SmallDisk {
+public:
+    explicit SmallDisk(const std::string& size) : small_(holder_.directory() / "small") {
+        fs::create_directory(small_);
+        REQUIRE(::mount("none", small_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0);
+        mount();
+    }
+    ~SmallDisk() {
+        shell(set() + "cd /; art umount --lazy " + mountpoint().string());
+        umount2(mountpoint().c_str(), MNT_DETACH);
+        umount2(small_.c_str(), MNT_DETACH);
+    }
+    SmallDisk(const SmallDisk&) = delete;
+    SmallDisk& operator=(const SmallDisk&) = delete;
+
+    void mount() {
+        auto ran = shell(set() + "cd /; art mount " + mountpoint().string());
+        INFO(ran.err);
+        REQUIRE(ran.status == 0);
+    }
+    void umount() {
+        auto ran = shell(set() + "cd /; art umount " + mountpoint().string());
+        INFO(ran.err);
+        REQUIRE(ran.status == 0);
+    }
+    fs::path mountpoint() const { return holder_.directory() / "m"; }
+    fs::path filler() const { return small_ / "filler"; }
+    // Until nothing is left for anybody.
+    void fill() const {
+        std::string path = filler().string();
+        shell("for b in 1M 4k; do dd if=/dev/zero bs=$b >> " + path + " 2>/dev/null; done; true");
+    }
+    void empty() const { fs::remove(filler()); }
+    Ran sh(const std::string& command) const {
+        return shell(set() + "cd " + mountpoint().string() + " && { " + command + "; }");
+    }
+    std::string ok(const std::string& command) const {
+        auto ran = sh(command);
+        INFO(command << "\n" << ran.out << ran.err);
+        REQUIRE(ran.status == 0);
+        return ran.out;
+    }
+
+private:
+    std::string set() const {
+        return "export ART_STORE=" + (small_ / "s").string() +
+               " PATH=" + program("art").parent_path().string() + ":$PATH; ";
+    }
+    TestMount holder_;  // keeps the directory, and takes it away
+    fs::path small_;
+};
+
+// Writes as many names as the catalog has no room for, and then leaves no room.
+std::string many_links(const SmallDisk& disk, const std::string& run) {
+    return "art run --name " + run +
+           " -- python3 -c '\n"
+           "import os\n"
+           "os.mkdir(\"a/latest/links\")\n"
+           "fd = os.open(\"a/latest/links\", os.O_RDONLY)\n"
+           "for i in range(20000): os.symlink(\"t\" * 150, f\"{i}\", dir_fd=fd)\n"
+           "fill = open(\"" +
+           disk.filler().string() +
+           "\", \"ab\", 0)\n"
+           "for block in (1 << 20, 4096):\n"
+           "    try:\n"
+           "        while fill.write(bytes(block)) == block: pass\n"
+           "    except OSError: pass\n'";
+}
+
+}  // namespace
+
+TEST_CASE("G10: content is stored once, whoever writes it under whatever name", "[G10]") {
+    TestMount mount;
+    mount.ok("mkdir a b");
+    auto objects = [&] {
+        return shell("find " + (mount.store() / "objects").string() + " -type f | wc -l").out;
+    };
+    mount.ok("head -c 8000000 /dev/urandom > " + (mount.directory() / "data").string());
+    auto data = (mount.directory() / "data").string();
+    mount.ok("python3 -c 'import shutil; [shutil.copy(\"" + data +
+             "\", f\"a/latest/{n}\") for n in range(4)]'");
+    mount.ok("ls a >/dev/null");
+    CHECK(objects() == "1\n");
+    // Another artifact, a copy within the mount, a rewrite with the same bytes, a new version.
+    mount.ok("python3 -c 'import shutil; shutil.copy(\"" + data + "\", \"b/latest/x\")'");
+    mount.ok("python3 -c 'import shutil; shutil.copy(\"a/latest/1\", \"b/latest/y\")'");
+    mount.ok(
+        "python3 -c 'd=open(\"a/latest/2\",\"rb\").read(); open(\"a/latest/2\",\"wb\").write(d); "
+        "open(\"a/latest/small\",\"w\").write(\"small\")'");
+    mount.ok("ls a b >/dev/null");
+    CHECK(mount.json("ls a").size() == 2);
+    CHECK(objects() == "2\n");
+    // Staging keeps no second copy, and every object is what its name says.
+    for (int i = 0; i < 200; ++i) {
+        if (shell("find " + (mount.store() / "staging").string() + " -size +1k | wc -l").out ==
+            "0\n")
+            break;
+        usleep(20'000);
+    }
+    CHECK(shell("du -sm " + mount.store().string() + "/objects " + mount.store().string() +
+                "/staging | awk '{s+=$1} END {print s<=11}'")
+              .out == "1\n");
+    CHECK(shell("cd " + (mount.store() / "objects").string() +
+                "; find . -type f -printf '%P\\n' | while read f; do "
+                "[ $(sha256sum < $f | cut -d' ' -f1) = $(echo $f | tr -d /) ] || echo $f; done")
+              .out.empty());
+    CHECK(shell("find " + (mount.store() / "objects").string() + " -type f -perm /0222").out == "");
+}
+
+TEST_CASE("G12: a disk that fills up while a file is written", "[G12]") {
+    SmallDisk disk("80m");
+    disk.ok("mkdir a && art run -- artfs_actor write a/latest/x good");
+    auto ran = disk.sh("art run --name big -- dd if=/dev/zero of=a/latest/big bs=1M count=200");
+    CHECK(ran.status != 0);
+    CHECK(ran.err.find("No space left") != std::string::npos);
+    CHECK(disk.ok("art cat a:v0/x") == "good");
+    CHECK(disk.ok("art status").find("big") != std::string::npos);
+    // What the failed run wrote is all there, also after the daemon was away.
+    auto size = disk.ok("stat -c %s a/@big/big");
+    CHECK(std::stol(size) > 10'000'000);
+    disk.umount();
+    disk.mount();
+    CHECK(disk.ok("stat -c %s a/@big/big") == size);
+    disk.ok("art discard big");
+    disk.ok("art run -- artfs_actor write a/latest/y again");
+    CHECK(disk.ok("ls a > /dev/null; cat a/v1/x a/v1/y") == "goodagain");
+}
+
+TEST_CASE("G12: discarding works on a disk without a free byte", "[G12]") {
+    SmallDisk disk("80m");
+    disk.ok("mkdir a && art run -- artfs_actor write a/latest/x good");
+    disk.sh("art run --name one -- bash -c 'head -c 8000000 /dev/zero > a/latest/big; exit 3'");
+    disk.sh("art run --name two -- bash -c 'head -c 8000000 /dev/zero > a/latest/big; exit 3'");
+    disk.fill();
+    disk.ok("art discard one");
+    CHECK(disk.ok("art status").find("two") != std::string::npos);
+    disk.fill();
+    disk.ok("art discard two && art cat a:v0/x");
+    disk.empty();
+    CHECK(disk.ok(
+              "art run -- artfs_actor write a/latest/y more; ls a >/dev/null; cat a/v1/x a/v1/y") ==
+          "goodmore");
+}
+
+TEST_CASE("G12: a disk that is full when a run ends keeps its draft whole", "[G12]") {
+    SmallDisk disk("56m");  // too small for a ballast
+    disk.ok("mkdir a && art run -- artfs_actor write a/latest/x good");
+    disk.ok(many_links(disk, "many"));
+    auto looked = disk.sh("ls a/latest/");
+    INFO(looked.out << looked.err);
+    CHECK(disk.ok("art cat a:v0/x") == "good");
+    CHECK(disk.ok("ls a | grep -v latest").find("v1") == std::string::npos);
+    CHECK(disk.ok("ls a/@many/links | wc -l") == "20000\n");
+    SECTION("and seals it when there is room") {}
+    SECTION("also if the daemon went away meanwhile") {
+        // Not while names are in memory only.
+        auto ran = disk.sh("cd / && art umount " + disk.mountpoint().string());
+        CHECK(ran.status == 5);
+        CHECK(ran.err.find("make room") != std::string::npos);
+        disk.empty();
+        disk.umount();
+        disk.mount();
+    }
+    disk.empty();
+    disk.ok("art commit many");
+    CHECK(disk.ok("ls a/v1/links | wc -l; cat a/v1/x; readlink a/v1/links/7 | wc -c") ==
+          "20000\ngood151\n");
+    CHECK(disk.ok("art show a:v1 --json | grep -c path_b64 || true") == "0\n");
+}
+
+TEST_CASE("G12: making and changing artifacts on a full disk fails cleanly or works", "[G12]") {
+    SmallDisk disk("56m");
+    disk.ok("mkdir a && art run -- artfs_actor write a/latest/x good");
+    disk.fill();
+    int made = 0;
+    for (int i = 0; i < 50; ++i) {
+        auto ran = disk.sh("mkdir n" + std::to_string(i));
+        if (ran.status == 0) {
+            ++made;
+        } else {
+            INFO(ran.err);
+            CHECK(ran.err.find("No space left") != std::string::npos);
+        }
+    }
+    disk.empty();
+    CHECK(disk.ok("ls | grep -c ^n || true") == std::to_string(made) + "\n");
+    disk.ok("mkdir -p after && art run -- artfs_actor write after/latest/x fine");
+    disk.umount();
+    disk.mount();
+    CHECK(disk.ok("ls | grep -c ^n || true") == std::to_string(made) + "\n");
+    CHECK(disk.ok("cat a/v0/x after/v0/x") == "goodfine");
+}
