@@ -8,9 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <future>
-
 #include "drafts/kept.h"
 #include "lineage/text.h"
 #include "mountpoint.h"
@@ -21,12 +18,6 @@ namespace artfs {
 namespace {
 
 constexpr std::size_t longest_request = 1U << 20U;
-constexpr auto poll_interval = std::chrono::milliseconds(200);
-
-nlohmann::json refusal(int exit_status, const std::string& message) {
-    return {{"error", {{"exit", exit_status}, {"message", message}}}};
-}
-nlohmann::json refusal(const Error& error) { return refusal(exit_status_of(error), error.message); }
 
 std::map<std::string, std::string> text_map(const nlohmann::json& request, const char* key) {
     std::map<std::string, std::string> map;
@@ -81,7 +72,7 @@ void ControlServer::stop() {
 void ControlServer::listen() {
     while (!stopping_) {
         pollfd waiting{socket_.get(), POLLIN, 0};
-        if (poll(&waiting, 1, static_cast<int>(poll_interval.count())) <= 0) continue;
+        if (poll(&waiting, 1, static_cast<int>(control_poll.count())) <= 0) continue;
         Fd connection(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!connection) continue;
         {
@@ -115,8 +106,16 @@ void ControlServer::serve(Fd connection) {
         reply = refusal(4, "only the store's owner may ask its daemon");
     } else {
         auto request = Json::parse(line, nullptr, false);
+        if (request.is_object()) request.update({{"peer", peer.uid}, {"peer_gid", peer.gid}});
         try {
-            reply = request.is_object() ? answer(request) : refusal(2, "not a JSON object");
+            if (!request.is_object())
+                reply = refusal(2, "not a JSON object");
+            else if (text(request, "op") == "put")
+                reply = put(request, connection);
+            else if (text(request, "op") == "unbundle")
+                reply = unbundle(request, connection);
+            else
+                reply = answer(request);
         } catch (const std::exception& broken) {
             reply = refusal(5, broken.what());
         }
@@ -125,19 +124,6 @@ void ControlServer::serve(Fd connection) {
     auto sent = write_all(connection.get(),
                           reply.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     if (!sent) spdlog::debug("a client went away: {}", sent.error().message);
-}
-
-template <class T>
-Result<T> ControlServer::on_dispatch(std::function<void(std::function<void(Result<T>)>)> ask) {
-    auto promise = std::make_shared<std::promise<Result<T>>>();
-    auto future = promise->get_future();
-    mount_.executor.post([ask = std::move(ask), promise] {
-        ask([promise](Result<T> result) { promise->set_value(std::move(result)); });
-    });
-    // When the mount ends, what was posted is never run.
-    while (future.wait_for(poll_interval) != std::future_status::ready)
-        if (stopping_) return fail(ESHUTDOWN, "the mount is ending");
-    return future.get();
 }
 
 nlohmann::json ControlServer::answer(const Json& request) {
@@ -149,6 +135,9 @@ nlohmann::json ControlServer::answer(const Json& request) {
     if (op == "run-data") return run_data(request);
     if (op == "commit") return commit(request, true);
     if (op == "discard") return commit(request, false);
+    if (op == "change") return change(request);
+    if (op == "collect") return collect(request);
+    if (op == "repair") return repair(request);
     if (op == "umount") return umount(request);
     return refusal(2, "unknown request '" + op + "': the daemon is another version than art");
 }
@@ -292,15 +281,7 @@ nlohmann::json ControlServer::commit(const Json& request, bool keep) {
         if (!dropped) return refusal(dropped.error());
         return reply;
     }
-    SealContext context{mount_.store,
-                        [this](const CatalogThread::Change& change) {
-                            auto written = mount_.catalog.write(change);
-                            bool full = !written && written.error().code == ENOSPC;
-                            if (full && mount_.store.release_ballast())
-                                written = mount_.catalog.write(change);
-                            return written;
-                        },
-                        mount_.config.never_keep};
+    SealContext context = seal_context();
     std::vector<SealedDraft> sealed;
     if (keep) {
         auto outcome = seal_kept(context, run->id);

@@ -8,11 +8,19 @@
 //   run-start, run-end     what `art run` says of its command
 //   run-data               "config" and "summary" of a live run
 //   commit, discard        the drafts of a run
+//   change                 a change of a version or a run (catalog/changes.h)
+//   put                    files become a version (drafts/put.h); lines {"progress":…} before the
+//                          answer
+//   unbundle               a bundle's versions are taken over (drafts/bundle.h); likewise
+//   collect                art gc (drafts/collect.h)
+//   repair                 what art fsck --repair writes (drafts/check.h)
 //   umount
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -24,6 +32,11 @@
 #include "namespace/run_keeper.h"
 
 namespace artfs {
+
+constexpr auto control_poll = std::chrono::milliseconds(200);
+
+nlohmann::json refusal(int exit_status, const std::string& message);
+nlohmann::json refusal(const Error& error);
 
 // Each connection has a thread; what concerns the mount runs on the dispatch thread.
 class ControlServer {
@@ -47,6 +60,12 @@ private:
     Json run_end(const Json& request);
     Json run_data(const Json& request);
     Json commit(const Json& request, bool keep);
+    Json change(const Json& request);
+    Json collect(const Json& request);
+    Json repair(const Json& request);
+    // Progress goes to the connection, a line each; the put ends where the client goes away.
+    Json put(const Json& request, const Fd& connection);
+    Json unbundle(const Json& request, const Fd& connection);
     Json umount(const Json& request);
 
     // Runs `ask` on the dispatch thread and waits until it has called what it was given.
@@ -57,6 +76,9 @@ private:
         bool live = false;
     };
     Result<Named> named_run(const Json& request);
+    // Durably, if need be with the ballast's room.
+    Result<> write(const CatalogThread::Change& change);
+    SealContext seal_context();
 
     Mount& mount_;
     RunKeeper& runs_;
@@ -69,6 +91,19 @@ private:
     std::condition_variable idle_;
     unsigned connections_ = 0;
 };
+
+template <class T>
+Result<T> ControlServer::on_dispatch(std::function<void(std::function<void(Result<T>)>)> ask) {
+    auto promise = std::make_shared<std::promise<Result<T>>>();
+    auto future = promise->get_future();
+    mount_.executor.post([ask = std::move(ask), promise] {
+        ask([promise](Result<T> result) { promise->set_value(std::move(result)); });
+    });
+    // When the mount ends, what was posted is never run.
+    while (future.wait_for(control_poll) != std::future_status::ready)
+        if (stopping_) return fail(ESHUTDOWN, "the mount is ending");
+    return future.get();
+}
 
 // The document of `art status --json`. Dispatch thread.
 nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time started);

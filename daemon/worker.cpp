@@ -92,6 +92,7 @@ int exit_status_of(const Error& error) {
 
 Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& ready) {
     raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN);  // a client of the control socket may go away
     if (access("/dev/fuse", F_OK) != 0)
         return fail(ENODEV,
                     "this machine has no /dev/fuse: load the fuse module (modprobe fuse), "

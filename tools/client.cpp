@@ -10,8 +10,9 @@
 
 namespace artfs {
 
-std::optional<nlohmann::json> ask_daemon(const std::filesystem::path& store,
-                                         const nlohmann::json& request) {
+std::optional<nlohmann::json> ask_daemon(
+    const std::filesystem::path& store, const nlohmann::json& request,
+    const std::function<void(const nlohmann::json&)>& progress) {
     // A socket's address is short; a store's path need not be.
     auto directory = open_file(store, O_PATH | O_DIRECTORY);
     if (!directory) return std::nullopt;
@@ -30,8 +31,15 @@ std::optional<nlohmann::json> ask_daemon(const std::filesystem::path& store,
     if (!write_all(socket_fd.get(), line)) return std::nullopt;
     std::string answer;
     char chunk[65536];
-    for (ssize_t got = 0; (got = read(socket_fd.get(), chunk, sizeof chunk)) > 0;)
+    for (ssize_t got = 0; (got = read(socket_fd.get(), chunk, sizeof chunk)) > 0;) {
         answer.append(chunk, static_cast<std::size_t>(got));
+        for (auto end = answer.find('\n');
+             progress && answer.starts_with("{\"progress\"") && end != std::string::npos;
+             end = answer.find('\n')) {
+            progress(nlohmann::json::parse(answer.substr(0, end)).at("progress"));
+            answer.erase(0, end + 1);
+        }
+    }
     auto reply = nlohmann::json::parse(answer, nullptr, false);
     if (!reply.is_object())
         throw Failure(exit_failed, "the daemon did not answer: see artd.log in the store");

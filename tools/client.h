@@ -2,13 +2,16 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 namespace artfs {
 
 // The answer of the daemon that serves the store; none if no daemon does. Refusals throw Failure.
-std::optional<nlohmann::json> ask_daemon(const std::filesystem::path& store,
-                                         const nlohmann::json& request);
+// `progress` gets what long requests say before they answer.
+std::optional<nlohmann::json> ask_daemon(
+    const std::filesystem::path& store, const nlohmann::json& request,
+    const std::function<void(const nlohmann::json&)>& progress = nullptr);
 
 }  // namespace artfs

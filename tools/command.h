@@ -56,7 +56,8 @@ Site find_site(const Arguments& arguments);
 // The store opened for reading, after a live daemon has made all that is over durable.
 class Reader {
 public:
-    explicit Reader(const Arguments& arguments);
+    enum class Look { settled, as_it_is };  // as_it_is: nothing is asked of the daemon
+    explicit Reader(const Arguments& arguments, Look look = Look::settled);
     const ReadTxn& txn() const { return *txn_; }
     Reading reading() { return {*store_, *txn_, *nodes_}; }
     const std::string& project() const { return site_.project; }
@@ -72,7 +73,41 @@ private:
     std::unique_ptr<CatalogNodes> nodes_;
 };
 
-// One command a file.
+// Has the daemon apply a change (catalog/changes.h), or applies it with the store's lock.
+void send_change(const Site& site, nlohmann::json change);
+
+// One command, or family, a file.
+void alias_options(po::options_description& options);
+int run_alias(const Arguments& arguments);
+int run_describe(const Arguments& arguments);
+void bundle_options(po::options_description& options);
+int run_bundle(const Arguments& arguments);
+int run_unbundle(const Arguments& arguments);
+int run_complete(const Arguments& arguments);
+int run_manual(const Arguments& arguments);
+int run_config(const Arguments& arguments);
+int run_doctor(const Arguments& arguments);
+void export_options(po::options_description& options);
+int run_export(const Arguments& arguments);
+void fsck_options(po::options_description& options);
+int run_fsck(const Arguments& arguments);
+void gc_options(po::options_description& options);
+int run_gc(const Arguments& arguments);
+int run_get(const Arguments& arguments);
+void put_options(po::options_description& options);
+int run_put(const Arguments& arguments);
+void rerun_options(po::options_description& options);
+int run_rerun(const Arguments& arguments);
+void rm_options(po::options_description& options);
+int run_rm(const Arguments& arguments);
+int run_stale(const Arguments& arguments);
+void diff_options(po::options_description& options);
+int run_diff(const Arguments& arguments);
+void metadata_options(po::options_description& options);
+int run_metadata(const Arguments& arguments);
+void tag_options(po::options_description& options);
+int run_tag(const Arguments& arguments);
+int run_ttl(const Arguments& arguments);
 int run_mount(const Arguments& arguments);
 int run_umount(const Arguments& arguments);
 int run_status(const Arguments& arguments);
@@ -80,6 +115,7 @@ int run_run(const Arguments& arguments);
 int run_commit(const Arguments& arguments);
 int run_discard(const Arguments& arguments);
 int run_ls(const Arguments& arguments);
+void log_options(po::options_description& options);
 int run_log(const Arguments& arguments);
 int run_show(const Arguments& arguments);
 int run_cat(const Arguments& arguments);

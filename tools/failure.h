@@ -33,4 +33,8 @@ T value_of(Result<T> result) {
     return std::move(*result);
 }
 
+inline void value_of(Result<> result) {
+    if (!result) fail_with(result.error());
+}
+
 }  // namespace artfs

@@ -127,8 +127,65 @@ int run_ls(const Arguments& arguments) {
     return exit_done;
 }
 
+namespace {
+
+std::string change_text(const Json& entry) {
+    const auto& detail = entry["detail"];
+    std::string text = entry["what"];
+    if (detail.contains("alias"))
+        text += " " + detail["alias"].get<std::string>() + " -> " +
+                (detail["version"].is_null() ? "(dropped)" : detail["version"].get<std::string>());
+    else if (detail.contains("version"))
+        text += " " + detail["version"].get<std::string>();
+    for (const auto& [key, value] : detail.items())
+        if (key != "alias" && key != "version" && !value.is_null())
+            text += "  " + key + "=" + value.dump();
+    return text;
+}
+
+// What is no version and no run: who changed what, newest first.
+int show_changes(const Reader& reader, const Arguments& arguments) {
+    auto list = Json::array();
+    for (const auto& artifact : reader.txn().artifacts(reader.project())) {
+        if (!arguments.positional.empty() &&
+            artifact.name != parse_ref(arguments.positional[0]).name)
+            continue;
+        for (auto& entry : history_of(reader.txn(), artifact.id, std::nullopt)) {
+            entry["artifact"] = artifact.name;
+            list.push_back(std::move(entry));
+        }
+    }
+    std::stable_sort(list.begin(), list.end(), [](const Json& a, const Json& b) {
+        return a["when"].get<std::string>() > b["when"].get<std::string>();
+    });
+    std::size_t limit = limit_of(arguments, SIZE_MAX);
+    while (list.size() > limit) list.erase(list.size() - 1);
+    if (arguments.flag("json")) {
+        show_json(list);
+        return exit_done;
+    }
+    std::vector<std::vector<std::string>> rows{{"WHEN", "WHO", "ARTIFACT", "CHANGE"}};
+    for (const auto& entry : list)
+        rows.push_back(
+            {age_of(entry["when"]), entry["who"], entry["artifact"], change_text(entry)});
+    show_text(table(rows));
+    return exit_done;
+}
+
+}  // namespace
+
+void log_options(po::options_description& options) {
+    options.add_options()("json", po::bool_switch(), "one JSON document")(
+        "limit", po::value<std::string>()->value_name("N"), "at most N")("long", po::bool_switch(),
+                                                                         "everything about each")(
+        "changes", po::bool_switch(), "aliases, annotations, deletions: who changed what");
+}
+
 int run_log(const Arguments& arguments) {
     Reader reader(arguments);
+    if (!arguments.positional.empty())
+        find_artifact(reader.txn(), reader.project(), parse_ref(arguments.positional[0]));
+    if (arguments.flag("changes")) return show_changes(reader, arguments);
     auto list = Json::array();
     if (!arguments.positional.empty()) {
         Ref ref = parse_ref(arguments.positional[0]);

@@ -1,47 +1,12 @@
 // art: versions, runs and their lineage from the command line.
 #include <cstdio>
 #include <iostream>
-#include <sstream>
 
-#include "command.h"
+#include "help.h"
 
 namespace {
 
 using namespace artfs;
-
-po::options_description options_of(const Command& command) {
-    po::options_description options("Options");
-    options.add_options()("help,h", "show this text")(
-        "store", po::value<std::string>()->value_name("DIR"),
-        "the store (else $ART_STORE, the mount's, or the default)")(
-        "project", po::value<std::string>()->value_name("NAME"),
-        "the project (else $ART_PROJECT, the mount's, or 'default')")(
-        "mount", po::value<std::string>()->value_name("DIR"),
-        "the mount (else $ART_MOUNT, or the live one)");
-    command.options(options);
-    return options;
-}
-
-std::string help_of(const Command& command) {
-    std::ostringstream text;
-    text << "art " << command.name << " " << command.usage << "\n  " << command.summary << "\n\n"
-         << options_of(command);
-    return text.str();
-}
-
-std::string overview() {
-    std::string text =
-        "art: versioned artifacts, runs and their lineage, on a mount\n\n"
-        "art COMMAND [ARGUMENTS]; art COMMAND --help says more\n\n";
-    for (const auto& command : commands()) {
-        std::string name = command.name;
-        name.resize(10, ' ');
-        text += "  " + name + command.summary + "\n";
-    }
-    return text +
-           "\nReferences: artifact, artifact:v0, artifact:alias/path, artifact@sha256:HEX, @run\n"
-           "Exit status: 0 done, 1 the answer is no, 2 usage, 3 not found, 4 refused, 5 failed\n";
-}
 
 // What stands before `--` (or, for commands that run others, before the first word that is no
 // option) is ours.
@@ -90,14 +55,13 @@ int run(int argc, char** argv) {
         std::cout << overview();
         return name.empty() ? exit_usage : exit_done;
     }
-    for (const auto& command : commands()) {
-        if (name != command.name) continue;
-        auto arguments = parse(command, {argv + 2, argv + argc});
+    if (const auto* command = find_command(name)) {
+        auto arguments = parse(*command, {argv + 2, argv + argc});
         if (arguments.has("help")) {
-            std::cout << help_of(command);
+            std::cout << help_of(*command);
             return exit_done;
         }
-        return command.run(arguments);
+        return command->run(arguments);
     }
     throw Failure(exit_usage, "no command is called '" + name + "': art --help lists them");
 }

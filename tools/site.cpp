@@ -104,8 +104,8 @@ Site find_site(const Arguments& arguments) {
     return site;
 }
 
-Reader::Reader(const Arguments& arguments) : site_(find_site(arguments)) {
-    ask_daemon(site_.store, {{"op", "settle"}});
+Reader::Reader(const Arguments& arguments, Look look) : site_(find_site(arguments)) {
+    if (look == Look::settled) ask_daemon(site_.store, {{"op", "settle"}});
     store_ = value_of(Store::create_or_open(site_.store, Store::Access::read_only));
     txn_ = store_->catalog().read();
     nodes_ = std::make_unique<CatalogNodes>(store_->catalog());

@@ -46,6 +46,7 @@ public:
     std::optional<VersionRecord> version(const VersionId& id) const;
     std::optional<VersionRecord> version(const ArtifactId& id, std::uint32_t number) const;
     std::vector<VersionRecord> versions(const ArtifactId& id) const;  // ascending, not the deleted
+    std::vector<VersionRecord> all_versions(const ArtifactId& id) const;       // the deleted too
     std::map<std::string, std::uint32_t> aliases(const ArtifactId& id) const;  // without latest
     std::vector<HistoryEntry> history(const ArtifactId& id) const;             // oldest first
 
@@ -67,6 +68,12 @@ public:
     std::optional<std::string> record(const Digest& stored) const;
     std::shared_ptr<const Node> node(const Digest& stored) const;  // throws FormatError if absent
     Snapshot snapshot(const TreeId& tree) const;                   // throws FormatError if absent
+
+    // The names of all content-addressed records, until `visit` returns false.
+    void records(const std::function<bool(const Digest&)>& visit) const;
+
+    // One line each: rows that point to nothing, and indexes that lack a row (fsck).
+    std::vector<std::string> index_faults() const;
 
     std::optional<std::string> setting(std::string_view key) const;
 
@@ -94,6 +101,9 @@ public:
     void erase_draft_row(const DraftId& id, std::string_view key);
     void erase_draft(const DraftId& id);  // with all its rows
     void put_record(const Digest& stored, std::string_view bytes);
+    void erase_record(const Digest& stored);
+    // Makes every index from the rows it is of; aliases and heads of no version go.
+    void rebuild_indexes();
     void put_setting(std::string_view key, std::string_view value);
     // Takes `count` numbers from a named counter, durable with this transaction; the first of them.
     std::uint64_t reserve(std::string_view counter, std::uint64_t count);

@@ -113,7 +113,8 @@ std::string encode(const ArtifactRecord& record) {
              {"uid", record.uid},
              {"gid", record.gid},
              {"mode", record.mode},
-             {"next", record.next_version}};
+             {"next", record.next_version},
+             {"protected", record.protected_aliases}};
     set(out, "head", record.head);
     return pack(out);
 }
@@ -131,6 +132,7 @@ ArtifactRecord decode_artifact(std::string_view bytes) {
         record.gid = in.value("gid", 0U);
         record.mode = in.value("mode", 0755U);
         record.next_version = in.value("next", 0U);
+        record.protected_aliases = in.value("protected", record.protected_aliases);
         get(in, "head", record.head);
         return record;
     });
@@ -150,7 +152,10 @@ std::string encode(const VersionRecord& record) {
              {"diverged", binary_list(record.diverged)},
              {"tags", record.tags},
              {"metadata", record.metadata},
-             {"deleted", record.deleted}};
+             {"deleted", record.deleted},
+             {"gone", record.gone}};
+    if (record.ttl) out["ttl"] = record.ttl->count();
+    if (record.deleted_at) out["deleted_at"] = time_json(*record.deleted_at);
     set(out, "parent", record.parent);
     set(out, "merged_with", record.merged_with);
     if (record.description) out["description"] = binary(*record.description);
@@ -174,6 +179,9 @@ VersionRecord decode_version(std::string_view bytes) {
         record.tags = in.value("tags", record.tags);
         if (in.contains("metadata")) record.metadata = in.at("metadata");
         record.deleted = in.value("deleted", false);
+        record.gone = in.value("gone", false);
+        if (in.contains("ttl")) record.ttl = std::chrono::seconds(in.at("ttl").get<std::int64_t>());
+        if (in.contains("deleted_at")) record.deleted_at = time_of(in.at("deleted_at"));
         get(in, "parent", record.parent);
         get(in, "merged_with", record.merged_with);
         if (in.contains("description"))
@@ -209,6 +217,7 @@ std::string encode(const RunRecord& record) {
              {"git_commit", record.git_commit},
              {"git_dirty", record.git_dirty},
              {"tags", record.tags},
+             {"description", binary(record.description)},
              {"ok_exit", record.ok_exit},
              {"config", binary(pack(record.config))},
              {"segments", record.segments},
@@ -248,6 +257,7 @@ RunRecord decode_run(std::string_view bytes) {
         record.git_commit = in.value("git_commit", "");
         record.git_dirty = in.value("git_dirty", false);
         record.tags = in.value("tags", record.tags);
+        if (in.contains("description")) record.description = bytes_of(in.at("description"));
         record.ok_exit = in.value("ok_exit", record.ok_exit);
         if (in.contains("config")) {
             auto config = bytes_of(in.at("config"));

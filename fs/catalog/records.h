@@ -48,6 +48,7 @@ struct ArtifactRecord {
     std::uint32_t mode = 0755;
     std::optional<std::uint32_t> head;  // the version `latest` names
     std::uint32_t next_version = 0;
+    std::vector<std::string> protected_aliases;  // only --force moves them
 };
 
 struct VersionRecord {
@@ -65,9 +66,12 @@ struct VersionRecord {
     std::optional<std::uint32_t> merged_with;
     std::vector<std::string> diverged;
     std::vector<std::string> tags;
-    std::optional<std::string> description;  // set after sealing; else the snapshot's
-    nlohmann::json metadata;                 // annotation made after sealing; null: none
-    bool deleted = false;
+    std::optional<std::string> description;   // set after sealing; else the snapshot's
+    nlohmann::json metadata;                  // annotation made after sealing; null: none
+    std::optional<std::chrono::seconds> ttl;  // none: the artifact's; 0: for ever
+    bool deleted = false;                     // hidden until it is collected
+    std::optional<Time> deleted_at;
+    bool gone = false;  // collected: the record stays for lineage, the tree does not
 };
 
 enum class RunState : std::uint8_t { running, finished, failed, killed, lost };
@@ -98,6 +102,7 @@ struct RunRecord {
     bool git_dirty = false;
     std::optional<RunId> parent;
     std::vector<std::string> tags;
+    std::string description;
     std::vector<int> ok_exit{0};
     nlohmann::json config = nlohmann::json::object();  // from flags; config.json is merged over it
     std::uint32_t segments = 1;

@@ -158,6 +158,22 @@ Result<std::vector<std::uint64_t>> Store::staging_files() const {
     return numbers;
 }
 
+Result<Fd> Store::hold_contents() const {
+    auto fd = open_file(dir_ / "collecting", O_RDONLY | O_CREAT, 0600);
+    if (!fd) return fd;
+    while (flock(fd->get(), LOCK_SH) != 0)
+        if (errno != EINTR) return fail_errno("waiting for art gc");
+    return fd;
+}
+
+Result<Fd> Store::own_contents() const {
+    auto fd = open_file(dir_ / "collecting", O_RDONLY | O_CREAT, 0600);
+    if (!fd) return fd;
+    if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
+        return fail(EBUSY, "files of the store are being sealed or copied: try again");
+    return fd;
+}
+
 bool Store::release_ballast() const { return unlink((dir_ / "ballast").c_str()) == 0; }
 
 void Store::restore_ballast() const {

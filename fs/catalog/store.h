@@ -6,6 +6,7 @@
 //   objects/    contents, by digest
 //   staging/    draft bytes, files named by number
 //   ballast     given back when the disk is full, to have room for giving back more
+//   collecting  flock: shared by who needs unreferenced contents, exclusive while they are removed
 //   config.toml, socket, artd.log
 #pragma once
 
@@ -40,6 +41,12 @@ public:
     Result<std::vector<std::uint64_t>> staging_files() const;
     std::filesystem::path config_path() const { return dir_ / "config.toml"; }
     std::filesystem::path socket_path() const { return dir_ / "socket"; }
+
+    // While any of these is held, no object and no record is collected: from the first object of a
+    // seal to its last transaction, and while versions are copied out. Waits for a collection.
+    Result<Fd> hold_contents() const;
+    // For collecting them: EBUSY while anybody holds them.
+    Result<Fd> own_contents() const;
 
     bool release_ballast() const;  // false: it was given up already
     void restore_ballast() const;  // where the disk has room

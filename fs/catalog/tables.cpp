@@ -141,6 +141,15 @@ std::vector<VersionRecord> ReadTxn::versions(const ArtifactId& id) const {
     return found;
 }
 
+std::vector<VersionRecord> ReadTxn::all_versions(const ArtifactId& id) const {
+    std::vector<VersionRecord> found;
+    state_->scan(versions_table, id.view(), [&](std::string_view, std::string_view value) {
+        found.push_back(decode_version(value));
+        return true;
+    });
+    return found;
+}
+
 std::map<std::string, std::uint32_t> ReadTxn::aliases(const ArtifactId& id) const {
     std::map<std::string, std::uint32_t> found;
     state_->scan(aliases_table, id.view(), [&](std::string_view key, std::string_view value) {
@@ -262,6 +271,13 @@ Snapshot ReadTxn::snapshot(const TreeId& tree) const {
     return decode_snapshot(*value);
 }
 
+void ReadTxn::records(const std::function<bool(const Digest&)>& visit) const {
+    state_->scan(records_table, "", [&](std::string_view key, std::string_view) {
+        auto digest = Digest::from_bytes(key);
+        return !digest || visit(*digest);
+    });
+}
+
 std::optional<std::string> ReadTxn::setting(std::string_view key) const {
     auto value = state_->get(settings_table, key);
     if (!value) return std::nullopt;
@@ -343,6 +359,8 @@ void WriteTxn::put_record(const Digest& stored, std::string_view bytes) {
     if (!state_->get(records_table, stored.view()))
         state_->put(records_table, stored.view(), bytes);
 }
+
+void WriteTxn::erase_record(const Digest& stored) { state_->erase(records_table, stored.view()); }
 
 void WriteTxn::put_setting(std::string_view key, std::string_view value) {
     state_->put(settings_table, key, value);

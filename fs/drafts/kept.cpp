@@ -81,14 +81,14 @@ Result<> keep_run_data(const SealContext& context) {
     return {};
 }
 
+}  // namespace
+
 SealContext offline_context(Store& store) {
     auto config = load_config(store.config_path());
     return {store,
             [&store](const CatalogThread::Change& change) { return store.catalog().write(change); },
             config ? config->never_keep : Config::built_in().never_keep};
 }
-
-}  // namespace
 
 Result<std::uint64_t> recover(const SealContext& context) {
     if (auto recorded = record_lost_runs(context); !recorded)

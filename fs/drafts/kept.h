@@ -12,6 +12,9 @@
 
 namespace artfs {
 
+// For a store that no daemon serves.
+SealContext offline_context(Store& store);
+
 // What a store needs at start after any kill or reboot: runs that were running are lost, their
 // drafts kept and their run data recorded, and staging files that no draft names are removed.
 // Gives the first staging number that is free.

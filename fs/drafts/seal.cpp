@@ -141,6 +141,8 @@ void settle_draft(WriteTxn& txn, const SealOrder& order, const FrozenDraft& draf
 }  // namespace
 
 Result<std::vector<SealedDraft>> seal(const SealContext& context, const SealOrder& order) {
+    auto held = context.store.hold_contents();
+    if (!held) return tl::unexpected(held.error());
     NewRecords records;
     auto built = build_drafts(context, order.drafts, records);
     if (!built) return tl::unexpected(built.error());

@@ -120,10 +120,27 @@ std::optional<std::string> object_text(const Store& store, const Digest& digest)
     return *text;
 }
 
+Json history_of(const ReadTxn& txn, const ArtifactId& artifact,
+                std::optional<std::uint32_t> version) {
+    auto list = Json::array();
+    for (const auto& entry : txn.history(artifact)) {
+        Json one{{"when", rfc3339(entry.when)},
+                 {"who", entry.who},
+                 {"what", entry.what},
+                 {"detail", entry.detail}};
+        auto concerns = [&](const char* key) {
+            return entry.detail.is_object() && entry.detail.value(key, Json()) == number(version);
+        };
+        bool moved_away = entry.what == "alias" && concerns("before");
+        if (!version || concerns("version") || moved_away) list.push_back(std::move(one));
+    }
+    return list;
+}
+
 std::vector<std::string> files_of_use(const Reading& at, const UseEdge& use) {
     std::vector<std::string> files;
     if (use.metadata) files.emplace_back(".art/metadata.json");
-    if (auto version = at.txn.version(use.version)) {
+    if (auto version = at.txn.version(use.version); version && !version->gone) {
         auto snapshot = at.txn.snapshot(version->tree);
         for (std::uint32_t rank : use.ranks)
             if (auto located = at_rank(at.nodes, snapshot.root, rank))
@@ -170,6 +187,8 @@ Json describe_version(const Reading& at, const VersionRecord& version, Detail de
             sealed = parse_metadata(*text);
     document["sealed_metadata"] = sealed;
     document["metadata"] = version.metadata.is_null() ? sealed : version.metadata;
+    document["ttl_seconds"] = version.ttl ? Json(version.ttl->count()) : Json(nullptr);
+    document["history"] = history_of(at.txn, version.artifact, version.number);
     document["files"] = file_list(at, snapshot);
     return document;
 }
@@ -190,6 +209,7 @@ Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const 
                   {"started", rfc3339(run.started)},
                   {"ended", run.ended ? Json(rfc3339(*run.ended)) : Json(nullptr)},
                   {"tags", run.tags},
+                  {"description", lossy_utf8(run.description)},
                   {"segments", run.segments},
                   {"commands", text_lists(run.commands)},
                   {"parent", nullptr}};

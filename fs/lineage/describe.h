@@ -27,6 +27,10 @@ nlohmann::json describe_run(const Reading& at, const RunRecord& run, Detail deta
                             const nlohmann::json& live_config = nullptr,
                             const nlohmann::json& live_summary = nullptr);
 
+// [{"when":…,"who":…,"what":…,"detail":{…}}], oldest first: changes of one version, or all.
+nlohmann::json history_of(const ReadTxn& txn, const ArtifactId& artifact,
+                          std::optional<std::uint32_t> version);
+
 // Paths of the files of a use edge, sorted; metadata as ".art/metadata.json".
 std::vector<std::string> files_of_use(const Reading& at, const UseEdge& use);
 

@@ -1,9 +1,9 @@
 // Filesystem: making and removing artifacts, and moving aliases. These are durable at once, and
 // entries of the artifact's history rather than runs.
-#include <pwd.h>
-
+#include <algorithm>
 #include <regex>
 
+#include "base/users.h"
 #include "namespace/filesystem.h"
 
 namespace artfs {
@@ -12,19 +12,15 @@ namespace {
 
 constexpr unsigned step_recorded = 8;
 
-std::string user_name(std::uint32_t uid) {
-    passwd entry{};
-    passwd* found = nullptr;
-    char buffer[4096];
-    if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr)
-        return found->pw_name;
-    return std::to_string(uid);
-}
-
 // `ln -sf` makes a link of such a name and renames it: no alias anybody meant.
 bool is_temporary(const std::string& name) {
     static const std::regex coreutils("Cu[A-Za-z0-9]{6}");
     return std::regex_match(name, coreutils);
+}
+
+bool is_protected(const ArtifactState& artifact, const std::string& alias) {
+    const auto& names = artifact.record.protected_aliases;
+    return std::find(names.begin(), names.end(), alias) != names.end();
 }
 
 HistoryEntry alias_entry(const Request& request, const std::string& alias,
@@ -107,6 +103,7 @@ Result<EntryReply> Filesystem::set_alias(Request& request, const ArtifactState& 
     if (request.did(step_recorded)) return reply();
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
     if (!AliasName::parse(name)) return fail(EPERM, "not a name for an alias");
+    if (is_protected(artifact, name)) return fail(EPERM, "the alias is protected");
     runs_.settle(request, id);  // `make-it && ln -s v0 best`
     if (artifact.aliases.contains(name)) return fail(EEXIST, "the alias exists");
     std::optional<std::uint32_t> number;
@@ -136,6 +133,7 @@ Result<> Filesystem::erase_alias(Request& request, const ArtifactState& artifact
     if (request.did(step_recorded)) return {};
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
     if (!artifact.aliases.contains(name)) return fail(EPERM, "only aliases can be removed here");
+    if (is_protected(artifact, name)) return fail(EPERM, "the alias is protected");
     const auto id = artifact.record.id;
     auto entry = alias_entry(request, name, std::nullopt);
     bool remember = !is_temporary(name);
@@ -156,6 +154,8 @@ Result<> Filesystem::rename_alias(Request& request, const ArtifactState& artifac
     auto alias = artifact.aliases.find(from);
     if (alias == artifact.aliases.end()) return fail(EPERM, "only aliases can be renamed here");
     if (!AliasName::parse(to)) return fail(EPERM, "not a name for an alias");
+    if (is_protected(artifact, from) || is_protected(artifact, to))
+        return fail(EPERM, "the alias is protected");
     const auto id = artifact.record.id;
     std::uint32_t number = alias->second;
     auto set = alias_entry(request, to, number);

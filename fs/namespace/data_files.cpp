@@ -90,6 +90,12 @@ std::uint64_t DataFiles::take_staging() {
     return taken.number;
 }
 
+std::uint64_t DataFiles::reserve(std::uint64_t count) {
+    auto first = next_number_;
+    next_number_ += count;
+    return first;
+}
+
 std::shared_ptr<DataFile> DataFiles::open_staging(std::uint64_t number) const {
     auto found = staging_.find(number);
     return found == staging_.end() ? nullptr : found->second.lock();

@@ -36,6 +36,10 @@ public:
 
     // Gives a file that was never written to the time it was made at, on the pool.
     void stamp(const std::shared_ptr<DataFile>& file, Time mtime);
+
+    // The first of `count` numbers that nobody else will use.
+    std::uint64_t reserve(std::uint64_t count);
+
     // Removes names from staging, on the pool. Open files stay.
     void remove(std::vector<std::uint64_t> numbers);
 

@@ -178,7 +178,10 @@ void Loader::put(const ArtifactRecord& record) {
 void Loader::put(const VersionRecord& record) {
     auto found = artifacts_.find(record.artifact);
     if (found == artifacts_.end() || !found->second.versions) return;
-    found->second.versions->insert_or_assign(record.number, record);
+    if (record.deleted)
+        found->second.versions->erase(record.number);
+    else
+        found->second.versions->insert_or_assign(record.number, record);
 }
 
 void Loader::put_alias(const ArtifactId& id, const std::string& alias, std::uint32_t number) {

@@ -21,6 +21,8 @@ Base RunKeeper::pinned_base(const LiveRun& run, const ArtifactState& artifact) {
             head = alias->second;
         else if (auto number = VersionNumber::parse(pin->second))
             head = number->value;
+        else if (pin->second == "new")
+            head.reset();
     }
     if (!head) return {empty_tree(), std::nullopt};
     const auto* version = mount_.loader.version(artifact.record.id, *head);
@@ -95,6 +97,12 @@ const View* RunKeeper::past_view(const Request& request, const ArtifactState& ar
     }
     auto pin = run->pins.find(artifact.record.id);
     if (pin == run->pins.end()) return nullptr;
+    // A deleted version's files may be collected: it is shown nowhere.
+    const auto& versions = mount_.loader.versions(artifact.record.id);
+    if (pin->second.version &&
+        std::none_of(versions.begin(), versions.end(),
+                     [&](const auto& one) { return one.second.id == *pin->second.version; }))
+        return nullptr;
     const Snapshot& snapshot = mount_.loader.snapshot(pin->second.tree);
     view.overlay = Overlay(snapshot, pin->second.version);
     return &open_view(request, std::move(view), pin->second, snapshot);

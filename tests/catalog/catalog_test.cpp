@@ -45,6 +45,11 @@ TEST_CASE("artifacts, versions and aliases come back as they were put") {
     version.diverged = {"a/b", "c"};
     version.description = "text";
     version.metadata = {{"k", {1, 2.5, nullptr}}};
+    version.ttl = std::chrono::hours(24);
+    artifact.protected_aliases = {"best"};
+    auto hidden = a_version(artifact, 101);
+    hidden.deleted = hidden.gone = true;
+    hidden.deleted_at = hidden.created;
     {
         auto catalog = open_catalog(scratch);
         REQUIRE(catalog->write([&](WriteTxn& txn) {
@@ -52,6 +57,7 @@ TEST_CASE("artifacts, versions and aliases come back as they were put") {
             txn.put(version);
             txn.put(a_version(artifact, 20));
             txn.put(a_version(artifact, 100));
+            txn.put(hidden);
             txn.put_alias(artifact.id, "best", 3);
             txn.add_history(artifact.id, {now(), "me", "alias", {{"alias", "best"}}});
         }));
@@ -74,6 +80,14 @@ TEST_CASE("artifacts, versions and aliases come back as they were put") {
     CHECK(back->description == "text");
     CHECK(back->metadata == version.metadata);
     CHECK(back->created == version.created);
+    CHECK(back->ttl == version.ttl);
+    CHECK(!back->deleted);
+    CHECK(found->protected_aliases == artifact.protected_aliases);
+    auto gone = txn->version(hidden.id);
+    REQUIRE(gone);
+    CHECK((gone->deleted && gone->gone));
+    CHECK(gone->deleted_at == hidden.deleted_at);
+    CHECK(txn->all_versions(artifact.id).size() == 4);
     std::vector<std::uint32_t> numbers;
     for (const auto& one : txn->versions(artifact.id)) numbers.push_back(one.number);
     CHECK(numbers == std::vector<std::uint32_t>{3, 20, 100});
@@ -293,4 +307,39 @@ TEST_CASE("numbers of a counter are given once, also after a restart") {
     REQUIRE(open_catalog(scratch)->write([&](WriteTxn& txn) { first = txn.reserve("run", 10); }));
     REQUIRE(open_catalog(scratch)->write([&](WriteTxn& txn) { second = txn.reserve("run", 1); }));
     CHECK(second == first + 10);
+}
+
+TEST_CASE("indexes are made again from their rows, and what leads nowhere goes") {
+    Scratch scratch;
+    auto catalog = open_catalog(scratch);
+    auto artifact = an_artifact("mnist");
+    artifact.head = 9;
+    auto version = a_version(artifact, 3);
+    auto run = a_run("calm-lake-1", "train");
+    REQUIRE(catalog->write([&](WriteTxn& txn) {
+        txn.put(artifact);
+        txn.put(version);
+        txn.put(run);
+        txn.put(UseEdge{run.id, 1, version.id, ranks({1}), false});
+        txn.put_alias(artifact.id, "lost", 8);
+        txn.put_record(sha256("r"), "record");
+        txn.put_record(sha256("s"), "record");
+        txn.erase_record(sha256("s"));
+    }));
+    auto faults = catalog->read()->index_faults();
+    REQUIRE(faults.size() == 2);
+    CHECK(faults[0].find("'lost'") != std::string::npos);
+    CHECK(faults[1].find("mnist") != std::string::npos);
+    REQUIRE(catalog->write([](WriteTxn& txn) { txn.rebuild_indexes(); }));
+    auto txn = catalog->read();
+    CHECK(txn->index_faults().empty());
+    CHECK(txn->artifact(artifact.id)->head == 3);
+    CHECK(txn->aliases(artifact.id).empty());
+    CHECK(txn->users_of(version.id).size() == 1);
+    std::vector<Digest> records;
+    txn->records([&](const Digest& digest) {
+        records.push_back(digest);
+        return true;
+    });
+    CHECK(records == std::vector<Digest>{sha256("r")});
 }

@@ -1,0 +1,207 @@
+// ControlServer: files in, garbage out, damage repaired.
+#include "control.h"
+#include "drafts/bundle.h"
+#include "drafts/check.h"
+#include "drafts/collect.h"
+#include "drafts/kept.h"
+#include "drafts/put.h"
+
+namespace artfs {
+
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr auto between_reports = std::chrono::milliseconds(100);
+
+// What runs that live, unsealed drafts and open handles hold.
+Needed needed_by(const Mount& mount) {
+    Needed needed;
+    const auto& session = mount.session;
+    auto view = [&](const View* of) {
+        if (of == nullptr) return;
+        for (const auto& [number, node] : of->overlay.nodes()) {
+            if (node.kind == Kind::file) needed.objects.insert(node.digest);
+            if (node.base) needed.directories.push_back(*node.base);
+        }
+    };
+    auto base = [&](std::uint32_t serial) {
+        if (const auto* of = session.view_base(serial)) needed.trees.insert(of->base.tree);
+    };
+    for (const auto& [serial, of] : session.views()) {
+        if (!of.draft && session.run(of.run) == nullptr) continue;
+        view(&of);
+        base(of.base_serial);
+        base(of.first_serial);
+    }
+    for (const auto& [fh, handle] : session.handles()) {
+        const auto serial = handle.node.serial();
+        switch (handle.node.kind()) {
+            case NodeKind::version:
+                if (const auto* tree = session.version_tree(serial))
+                    needed.trees.insert(tree_id(tree->snapshot));
+                break;
+            case NodeKind::view_base:
+                base(serial);
+                break;
+            case NodeKind::view:
+                if (const auto* of = session.view(serial)) {
+                    view(of);
+                    base(of->base_serial);
+                }
+                break;
+            case NodeKind::synthetic:
+                break;
+        }
+    }
+    return needed;
+}
+
+Json collected_json(const Collected& collected) {
+    return {{"ok", true},
+            {"expired", collected.expired},
+            {"versions", collected.versions},
+            {"objects", collected.objects},
+            {"records", collected.records},
+            {"bytes", collected.bytes}};
+}
+
+// Says how far the work is, but not too often; false when the client has gone.
+class Reporter {
+public:
+    explicit Reporter(const Fd& connection) : connection_(connection) {}
+    bool operator()(const Json& at) {
+        auto time = std::chrono::steady_clock::now();
+        if (time - last_ < between_reports) return true;
+        last_ = time;
+        return write_all(connection_.get(), Json{{"progress", at}}.dump() + "\n").has_value();
+    }
+
+private:
+    const Fd& connection_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+std::vector<std::string> texts(const Json& request, const char* key) {
+    return request.contains(key) ? request.at(key).get<std::vector<std::string>>()
+                                 : std::vector<std::string>();
+}
+
+}  // namespace
+
+nlohmann::json ControlServer::put(const Json& request, const Fd& connection) {
+    if (mount_.options.read_only) return refusal(4, "the mount is read-only");
+    if (auto settled = settle(); settled.contains("error")) return settled;
+    PutOrder order = put_order(request);
+    order.project = mount_.options.project;
+    order.uid = request.value("peer", 0U);
+    order.gid = request.value("peer_gid", 0U);
+    auto numbers = [this](std::uint64_t count) {
+        auto first = on_dispatch<std::uint64_t>(
+            [this, count](std::function<void(Result<std::uint64_t>)> done) {
+                done(mount_.files.reserve(count));
+            });
+        if (!first) throw std::runtime_error(first.error().message);
+        return *first;
+    };
+    Reporter report(connection);
+    auto progress = [&](const PutProgress& at) {
+        return !stopping_ && report({at.bytes, at.all_bytes, at.files, at.all_files});
+    };
+    auto result = put_files(seal_context(), order, numbers, progress);
+    if (!result) return refusal(result.error());
+    auto txn = mount_.store.catalog().read();
+    Json reply{{"ok", true},
+               {"run", result->run.name},
+               {"versions", sealed_as_json(*txn, result->sealed)}};
+    std::map<std::string, std::uint32_t> aliases;
+    const auto artifact = *result->sealed.front().artifact;
+    auto record = txn->artifact(artifact);
+    aliases = txn->aliases(artifact);
+    txn.reset();
+    auto shown = on_dispatch<bool>([this, sealed = result->sealed, record, aliases,
+                                    run = result->run.id](std::function<void(Result<bool>)> done) {
+        runs_.kept_are_gone(run, sealed);
+        if (record) mount_.loader.put(*record);
+        for (const auto& [alias, number] : aliases)
+            mount_.loader.put_alias(record->id, alias, number);
+        done(true);
+    });
+    if (!shown) return refusal(shown.error());
+    return reply;
+}
+
+nlohmann::json ControlServer::unbundle(const Json& request, const Fd& connection) {
+    if (mount_.options.read_only) return refusal(4, "the mount is read-only");
+    auto project = request.value("project", mount_.options.project);
+    auto staging = on_dispatch<std::uint64_t>(
+        [this](std::function<void(Result<std::uint64_t>)> done) { done(mount_.files.reserve(1)); });
+    if (!staging) return refusal(staging.error());
+    Reporter report(connection);
+    auto merged = read_bundle(seal_context(), project, request.value("file", ""), *staging,
+                              [&](std::uint64_t bytes, std::uint64_t all) {
+                                  return !stopping_ && report({bytes, all});
+                              });
+    if (!merged) return refusal(merged.error());
+    auto txn = mount_.store.catalog().read();
+    std::map<ArtifactId, std::map<std::string, std::uint32_t>> aliases;
+    for (const auto& artifact : merged->artifacts) aliases[artifact.id] = txn->aliases(artifact.id);
+    txn.reset();
+    bool here = project == mount_.options.project;
+    auto shown = on_dispatch<bool>(
+        [this, here, aliases, merged = *merged](std::function<void(Result<bool>)> done) {
+            for (const auto& artifact : merged.artifacts) {
+                if (!here) break;
+                mount_.loader.put(artifact);
+                for (const auto& [alias, number] : aliases.at(artifact.id))
+                    mount_.loader.put_alias(artifact.id, alias, number);
+            }
+            for (const auto& version : merged.versions) mount_.loader.put(version);
+            done(true);
+        });
+    if (!shown) return refusal(shown.error());
+    auto reply = merged_json(*merged);
+    reply["ok"] = true;
+    return reply;
+}
+
+nlohmann::json ControlServer::collect(const Json& request) {
+    if (auto settled = settle(); settled.contains("error")) return settled;
+    auto needed = on_dispatch<Needed>(
+        [this](std::function<void(Result<Needed>)> done) { done(needed_by(mount_)); });
+    if (!needed) return refusal(needed.error());
+    CollectOptions options{request.value("dry_run", false),
+                           std::chrono::seconds(request.value("older_than", std::int64_t{0}))};
+    auto config = load_config(mount_.store.config_path());
+    if (!config) return refusal(config.error());
+    auto collected = artfs::collect(seal_context(), *config, *needed, options);
+    if (!collected) return refusal(collected.error());
+    auto shown = on_dispatch<bool>(
+        [this, changed = collected->changed](std::function<void(Result<bool>)> done) {
+            for (const auto& one : changed) {
+                mount_.loader.put(*one.artifact);
+                mount_.loader.put(*one.version);
+            }
+            done(true);
+        });
+    if (!shown) return refusal(shown.error());
+    return collected_json(*collected);
+}
+
+nlohmann::json ControlServer::repair(const Json& request) {
+    std::vector<Digest> objects;
+    for (const auto& hex : texts(request, "objects"))
+        if (auto digest = Digest::from_hex(hex)) objects.push_back(*digest);
+    auto repaired = repair_store(seal_context(), objects);
+    if (!repaired) return refusal(repaired.error());
+    // Heads may have moved.
+    auto artifacts = mount_.store.catalog().read()->artifacts(mount_.options.project);
+    auto shown = on_dispatch<bool>([this, artifacts](std::function<void(Result<bool>)> done) {
+        for (const auto& artifact : artifacts) mount_.loader.put(artifact);
+        done(true);
+    });
+    if (!shown) return refusal(shown.error());
+    return {{"ok", true}, {"repairs", *repaired}};
+}
+
+}  // namespace artfs

@@ -1,0 +1,224 @@
+// Versions from store to store, and archives that nobody should take over.
+#include "drafts/bundle.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+
+#include <fstream>
+
+#include "drafts/check.h"
+#include "drafts/kept.h"
+#include "drafts/put.h"
+#include "support/catch.h"
+#include "support/child.h"
+#include "support/sample_records.h"
+#include "support/scratch.h"
+
+using namespace artfs;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Depot {
+    Scratch scratch;
+    std::unique_ptr<Store> store =
+        std::move(*Store::create_or_open(scratch.path() / "store", Store::Access::read_write));
+    SealContext context = offline_context(*store);
+    std::uint64_t staging = 1;
+
+    void put(const std::string& artifact, const std::map<std::string, std::string>& files) {
+        auto in = scratch.path() / ("in" + std::to_string(staging));
+        for (const auto& [path, text] : files) {
+            fs::create_directories((in / path).parent_path());
+            std::ofstream(in / path) << text;
+        }
+        PutOrder order;
+        order.project = "default";
+        order.artifact = artifact;
+        order.paths = {in};
+        order.metadata = "{\"a\":1}";
+        auto reserve = [&](std::uint64_t count) {
+            auto first = staging;
+            staging += count;
+            return first;
+        };
+        REQUIRE(put_files(context, order, reserve, [](const PutProgress&) { return true; }));
+    }
+    std::vector<VersionRecord> versions(const std::string& artifact) {
+        auto txn = store->catalog().read();
+        return txn->versions(txn->artifact("default", artifact)->id);
+    }
+    void bundle(const std::vector<VersionRecord>& of, const fs::path& file) {
+        auto written = write_bundle(*store, "default", of, file,
+                                    [](std::uint64_t, std::uint64_t) { return true; });
+        INFO((written ? "" : written.error().message));
+        REQUIRE(written);
+    }
+    Result<Merged> take(const fs::path& file, const std::string& project = "default") {
+        return read_bundle(context, project, file, ++staging,
+                           [](std::uint64_t, std::uint64_t) { return true; });
+    }
+    bool is_whole() {
+        auto checked = check_store(*store, [](std::uint64_t, std::uint64_t) {});
+        REQUIRE(checked);
+        for (const auto& line : checked->damage) UNSCOPED_INFO(line);
+        return checked->damage.empty();
+    }
+};
+
+struct Member {
+    std::string name;
+    std::string bytes;
+    unsigned type = AE_IFREG;
+    std::string link;
+};
+
+std::vector<Member> members_of(const fs::path& file) {
+    std::vector<Member> members;
+    auto* in = archive_read_new();
+    archive_read_support_format_tar(in);
+    REQUIRE(archive_read_open_filename(in, file.c_str(), 65536) == ARCHIVE_OK);
+    archive_entry* entry = nullptr;
+    while (archive_read_next_header(in, &entry) == ARCHIVE_OK) {
+        Member member{archive_entry_pathname(entry), "", AE_IFREG, ""};
+        member.bytes.resize(static_cast<std::size_t>(archive_entry_size(entry)));
+        archive_read_data(in, member.bytes.data(), member.bytes.size());
+        members.push_back(std::move(member));
+    }
+    archive_read_free(in);
+    return members;
+}
+
+void write_members(const fs::path& file, const std::vector<Member>& members) {
+    auto* out = archive_write_new();
+    archive_write_set_format_pax(out);
+    REQUIRE(archive_write_open_filename(out, file.c_str()) == ARCHIVE_OK);
+    for (const auto& member : members) {
+        auto* entry = archive_entry_new();
+        archive_entry_set_pathname(entry, member.name.c_str());
+        archive_entry_set_filetype(entry, member.type);
+        archive_entry_set_perm(entry, 0644);
+        archive_entry_set_size(entry, static_cast<la_int64_t>(member.bytes.size()));
+        if (!member.link.empty()) archive_entry_set_symlink(entry, member.link.c_str());
+        archive_write_header(out, entry);
+        archive_write_data(out, member.bytes.data(), member.bytes.size());
+        archive_entry_free(entry);
+    }
+    archive_write_close(out);
+    archive_write_free(out);
+}
+
+}  // namespace
+
+TEST_CASE("bundle and unbundle give an equal version, with its run and its history") {
+    Depot from;
+    from.put("a", {{"x", "one"}, {"dir/y", "two"}});
+    from.put("a", {{"x", "other"}, {"empty", ""}});
+    RunRecord run = a_run("train-1", "train");
+    REQUIRE(from.store->catalog().write([&](WriteTxn& txn) {
+        auto id = txn.artifact("default", "a")->id;
+        txn.put_alias(id, "best", 1);
+        txn.put(run);
+        txn.put(UseEdge{run.id, 1, txn.version(id, 0)->id, ranks({1}), false});
+        txn.put(LogEdge{run.id, 1, txn.version(id, 1)->id});
+        txn.add_history(id, {now(), "me", "describe", {{"version", "v1"}}});
+    }));
+    auto file = from.scratch.path() / "b.tar";
+    auto v1 = from.versions("a")[1];
+    from.bundle({v1}, file);
+    // LMDB's environments are one a process and store: the other store is opened beside it.
+    Depot to;
+    auto merged = to.take(file);
+    INFO((merged ? "" : merged.error().message));
+    REQUIRE(merged);
+    CHECK(merged_json(*merged).at("versions") == nlohmann::json({"a:v1"}));
+    auto txn = to.store->catalog().read();
+    auto artifact = txn->artifact("default", "a");
+    REQUIRE(artifact);
+    CHECK(artifact->head == 1);
+    auto version = txn->version(artifact->id, 1);
+    CHECK(version->digest == v1.digest);
+    CHECK(version->tree == v1.tree);
+    CHECK(txn->aliases(artifact->id).at("best") == 1);
+    CHECK(txn->history(artifact->id).size() == 1);
+    REQUIRE(txn->run(run.id));
+    CHECK(txn->run(run.id)->state == RunState::lost);
+    // What it was made from keeps its name, without files.
+    CHECK(txn->uses_of(run.id).size() == 1);
+    CHECK(txn->version(artifact->id, 0)->gone);
+    CHECK(txn->versions(artifact->id).size() == 1);
+    txn.reset();
+    CHECK(to.is_whole());
+    // Again changes nothing; the other version may come later.
+    CHECK(to.take(file)->versions.empty());
+    auto all = from.scratch.path() / "all.tar";
+    from.bundle(from.versions("a"), all);
+    CHECK(merged_json(*to.take(all)).at("versions") == nlohmann::json({"a:v0"}));
+    CHECK(to.store->catalog().read()->artifact("default", "a")->head == 1);
+    CHECK(to.is_whole());
+    CHECK(to.store->staging_files()->empty());
+    Depot other;
+    other.put("a", {{"x", "mine"}});
+    CHECK(other.take(file).error().code == EEXIST);
+    REQUIRE(other.take(file, "second"));
+    CHECK(other.store->catalog().read()->artifact("second", "a"));
+    CHECK(other.is_whole());
+}
+
+TEST_CASE("hostile and damaged bundles are refused, and nothing of them is seen") {
+    Depot from;
+    from.put("a", {{"x", "one"}, {"dir/y", "two"}});
+    auto file = from.scratch.path() / "b.tar";
+    from.bundle(from.versions("a"), file);
+    const auto good = members_of(file);
+    REQUIRE(good.size() > 4);
+    auto bad_file = from.scratch.path() / "bad.tar";
+    Depot to;
+    auto refused = [&](const std::string& what, const std::vector<Member>& members) {
+        write_members(bad_file, members);
+        auto merged = to.take(bad_file);
+        INFO(what);
+        REQUIRE(!merged);
+        CHECK(merged.error().code == EINVAL);
+        CHECK(merged.error().message.find('\n') == std::string::npos);
+        CHECK(!to.store->catalog().read()->artifact("default", "a"));
+        CHECK(to.store->staging_files()->empty());
+    };
+    auto with = [&](Member extra) {
+        auto members = good;
+        members.push_back(std::move(extra));
+        return members;
+    };
+    refused("a path above", with({"../../etc/cron.d/x", "x"}));
+    refused("an absolute path", with({"/etc/x", "x"}));
+    refused("a path within", with({"objects/../../x", "x"}));
+    refused("a link", with({"objects/" + sha256("x").hex(), "", AE_IFLNK, "/etc/passwd"}));
+    refused("a directory", with({"objects/", "", AE_IFDIR}));
+    refused("another content", with({"objects/" + sha256("x").hex(), "y"}));
+    refused("another record", with({"records/" + sha256("x").hex(), "y"}));
+    refused("no rows", {good.begin() + 1, good.end()});
+    refused("nothing", {});
+    auto changed = good;
+    changed[0].bytes[changed[0].bytes.size() / 2] ^= 0x55;
+    changed[0].bytes.resize(changed[0].bytes.size() - 10);
+    refused("damaged rows", changed);
+    for (std::size_t i = 1; i < good.size(); ++i) {
+        auto without = good;
+        without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
+        refused("without " + good[i].name, without);
+    }
+    // Cut at every place that matters.
+    auto bytes = *read_file(file);
+    for (std::size_t size :
+         {std::size_t{0}, std::size_t{100}, std::size_t{700}, bytes.size() / 2}) {
+        std::ofstream(bad_file, std::ios::binary | std::ios::trunc) << bytes.substr(0, size);
+        INFO("cut at " << size);
+        CHECK(!to.take(bad_file));
+    }
+    std::ofstream(bad_file, std::ios::binary | std::ios::trunc) << "no archive at all";
+    CHECK(!to.take(bad_file));
+    CHECK(!to.store->catalog().read()->artifact("default", "a"));
+    REQUIRE(to.take(file));
+    CHECK(to.is_whole());
+}

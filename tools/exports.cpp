@@ -1,0 +1,48 @@
+// art export.
+#include "lineage/exports.h"
+
+#include "command.h"
+#include "output.h"
+#include "ref.h"
+
+namespace artfs {
+
+void export_options(po::options_description& options) {
+    options.add_options()("format", po::value<std::string>()->value_name("F"),
+                          "openlineage, prov-json, in-toto, slsa, ro-crate or croissant")(
+        "output,o", po::value<std::string>()->value_name("FILE"), "a file, else standard output");
+}
+
+int run_export(const Arguments& arguments) {
+    const ExportFormat* format = nullptr;
+    std::string known;
+    for (const auto& one : export_formats()) {
+        if (arguments.text("format") == one.name) format = &one;
+        known += (known.empty() ? "" : ", ") + std::string(one.name);
+    }
+    if (format == nullptr) throw Failure(exit_usage, "--format is one of " + known);
+    Reader reader(arguments);
+    Ref ref = parse_ref(arguments.positional[0]);
+    ExportSubject subject;
+    if (names_run(reader.txn(), reader.project(), ref)) {
+        if (format->needs_version)
+            throw Failure(exit_usage, std::string(format->name) +
+                                          " tells of a version's files: name one, like "
+                                          "mnist-raw:v0");
+        subject.runs.push_back(find_run(reader.txn(), reader.project(), ref.name));
+    } else {
+        subject.version = find_version(reader.txn(), reader.project(), ref);
+        for (const auto& log : reader.txn().loggers_of(subject.version->id))
+            if (auto run = reader.txn().run(log.run); run && log.kind == LogKind::logged)
+                subject.runs.push_back(*run);
+    }
+    auto document = format->make(reader.reading(), subject);
+    if (!arguments.has("output")) {
+        show_json(document);
+        return exit_done;
+    }
+    value_of(replace_file(arguments.text("output"), document.dump(2) + "\n"));
+    return exit_done;
+}
+
+}  // namespace artfs
