@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "metrics.h"
 #include "output.h"
 #include "ref.h"
 
@@ -37,6 +38,11 @@ std::string version_text(const Json& version) {
     if (!version["description"].get<std::string>().empty())
         text += field("description", version["description"]);
     text += field("aliases", joined(version["aliases"]));
+    if (!version["tags"].empty()) text += field("tags", joined(version["tags"]));
+    if (!version["ttl_seconds"].is_null())
+        text += field("kept for", version["ttl_seconds"] == 0
+                                      ? "ever"
+                                      : human_age(version["ttl_seconds"].get<std::int64_t>()));
     text += field("digest", version["digest"]);
     text += field("size", human_size(version["size"]));
     text += field("created",
@@ -58,6 +64,9 @@ std::string version_text(const Json& version) {
 std::string run_text(const Json& run) {
     std::string text = bold(run["name"].get<std::string>()) + "\n";
     text += field("job type", run["job_type"]);
+    if (!run["description"].get<std::string>().empty())
+        text += field("description", run["description"]);
+    if (!run["tags"].empty()) text += field("tags", joined(run["tags"]));
     std::string state = state_colour(run["state"]);
     if (!run["exit_code"].is_null()) state += ", exit status " + run["exit_code"].dump();
     if (!run["signal"].is_null()) state += " by signal " + run["signal"].dump();
@@ -99,12 +108,14 @@ int run_show(const Arguments& arguments) {
     Reader reader(arguments);
     Ref ref = parse_ref(arguments.positional[0]);
     Json document;
+    std::string metrics;
     bool run = names_run(reader.txn(), reader.project(), ref);
     if (run) {
         auto record = find_run(reader.txn(), reader.project(), ref.name);
         auto live = reader.live_data(record);
         document = describe_run(reader.reading(), record, Detail::full,
                                 live.value("config", Json()), live.value("summary", Json()));
+        if (!arguments.flag("json")) metrics = metrics_of_run(reader, record);
     } else {
         document = describe_version(
             reader.reading(), find_version(reader.txn(), reader.project(), ref), Detail::full);
@@ -112,7 +123,7 @@ int run_show(const Arguments& arguments) {
     if (arguments.flag("json"))
         show_json(document);
     else
-        show_text(run ? run_text(document) : version_text(document));
+        show_text(run ? run_text(document) + metrics : version_text(document));
     return exit_done;
 }
 

@@ -199,7 +199,6 @@ public:
             return fail(EINVAL, file.string() + " is no file");
         all_bytes_ = static_cast<std::uint64_t>(status.st_size);
         archive_read_support_format_tar(archive_.get());
-        archive_read_support_filter_all(archive_.get());
         if (archive_read_open_fd(archive_.get(), fd->get(), chunk_bytes) != ARCHIVE_OK)
             return refused(file.string() + " is no bundle");
         try {
@@ -227,7 +226,10 @@ private:
             if (archive_entry_filetype(entry) != AE_IFREG ||
                 archive_entry_hardlink(entry) != nullptr || archive_entry_size(entry) < 0)
                 return refused("it holds something that is no plain file");
-            auto taken = one(name, static_cast<std::uint64_t>(archive_entry_size(entry)));
+            // Nothing is compressed and nothing sparse: no file is larger than the archive.
+            auto size = static_cast<std::uint64_t>(archive_entry_size(entry));
+            if (size > all_bytes_) return refused("a size in it is not true");
+            auto taken = one(name, size);
             if (!taken) return taken;
         }
     }

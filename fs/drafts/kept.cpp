@@ -11,21 +11,6 @@ namespace artfs {
 
 namespace {
 
-FrozenDraft load(const ReadTxn& txn, const DraftRecord& record) {
-    FrozenDraft draft;
-    draft.id = record.id;
-    draft.artifact = record.artifact;
-    draft.base = record.base;
-    static const TreeId empty =
-        tree_id(Snapshot{.root = empty_dir(), .metadata = {}, .description = {}});
-    draft.base_snapshot = record.base.tree == empty
-                              ? Snapshot{.root = empty_dir(), .metadata = {}, .description = {}}
-                              : txn.snapshot(record.base.tree);
-    draft.overlay = std::make_shared<const Overlay>(
-        Overlay::from_rows(draft.base_snapshot, txn.draft_rows(record.id)));
-    return draft;
-}
-
 std::vector<DraftRecord> drafts_of(const ReadTxn& txn, const RunId& run) {
     auto drafts = txn.drafts();
     std::erase_if(drafts, [&](const DraftRecord& draft) { return draft.run != run; });
@@ -70,7 +55,7 @@ Result<> keep_run_data(const SealContext& context) {
         for (const auto& draft : txn->drafts()) {
             auto run = txn->run(draft.run);
             if (draft.artifact || !run) continue;
-            orders.push_back({*run, draft.segment, {}, {load(*txn, draft)}, {}, {}});
+            orders.push_back({*run, draft.segment, {}, {load_kept(*txn, draft)}, {}, {}});
         }
     }
     for (const auto& one : orders) {
@@ -82,6 +67,21 @@ Result<> keep_run_data(const SealContext& context) {
 }
 
 }  // namespace
+
+FrozenDraft load_kept(const ReadTxn& txn, const DraftRecord& record) {
+    FrozenDraft draft;
+    draft.id = record.id;
+    draft.artifact = record.artifact;
+    draft.base = record.base;
+    static const TreeId empty =
+        tree_id(Snapshot{.root = empty_dir(), .metadata = {}, .description = {}});
+    draft.base_snapshot = record.base.tree == empty
+                              ? Snapshot{.root = empty_dir(), .metadata = {}, .description = {}}
+                              : txn.snapshot(record.base.tree);
+    draft.overlay = std::make_shared<const Overlay>(
+        Overlay::from_rows(draft.base_snapshot, txn.draft_rows(record.id)));
+    return draft;
+}
 
 SealContext offline_context(Store& store) {
     auto config = load_config(store.config_path());
@@ -98,7 +98,8 @@ Result<std::uint64_t> recover(const SealContext& context) {
     {
         auto txn = context.store.catalog().read();
         for (const auto& draft : txn->drafts())
-            for (auto number : load(*txn, draft).overlay->staging_files()) named.insert(number);
+            for (auto number : load_kept(*txn, draft).overlay->staging_files())
+                named.insert(number);
     }
     auto present = context.store.staging_files();
     if (!present) return tl::unexpected(present.error());
@@ -119,7 +120,7 @@ Result<std::vector<SealedDraft>> seal_kept(const SealContext& context, const Run
         order.run = *record;
         for (const auto& draft : drafts_of(*txn, run)) {
             order.segment = draft.segment;
-            order.drafts.push_back(load(*txn, draft));
+            order.drafts.push_back(load_kept(*txn, draft));
         }
     }
     if (order.drafts.empty()) return std::vector<SealedDraft>{};
@@ -134,7 +135,7 @@ Result<std::vector<std::string>> drop_kept(const SealContext& context, const Run
     {
         auto txn = context.store.catalog().read();
         for (const auto& draft : drafts_of(*txn, run)) {
-            drafts.push_back(load(*txn, draft));
+            drafts.push_back(load_kept(*txn, draft));
             auto artifact = draft.artifact ? txn->artifact(*draft.artifact) : std::nullopt;
             if (artifact) names.push_back(artifact->name);
         }

@@ -12,6 +12,9 @@
 
 namespace artfs {
 
+// A kept draft as sealing takes it.
+FrozenDraft load_kept(const ReadTxn& txn, const DraftRecord& record);
+
 // For a store that no daemon serves.
 SealContext offline_context(Store& store);
 

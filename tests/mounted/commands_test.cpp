@@ -289,7 +289,7 @@ TEST_CASE("bundle, unbundle, rerun and export", "[commands]") {
     mount.ok("art rerun maker --with a=v1 --name newer");
     CHECK(mount.ok("cat b/latest/y") == "2");
     CHECK(mount.json("show @newer").at("tags") == Json({"rerun-of-maker"}));
-    CHECK(mount.ok("art rerun maker --dry-run").find("--pin a=v0 -- sh -c ") != std::string::npos);
+    CHECK(mount.ok("art rerun maker --dry-run").find("--pin a=v0 --tag") != std::string::npos);
     refused(mount, 2, "rerun maker --with a");
     refused(mount, 3, "rerun maker --with a=v9");
     refused(mount, 3, "rerun nobody");
@@ -303,6 +303,43 @@ TEST_CASE("bundle, unbundle, rerun and export", "[commands]") {
     CHECK(Json::parse(mount.ok("art export @maker --format openlineage")).size() == 2);
 }
 
+TEST_CASE("verify makes a version again and compares", "[commands]") {
+    TestMount mount;
+    mount.ok("mkdir a b");
+    mount.ok("actor write a/latest/x 1");
+    mount.ok("art run --name steady -- sh -c 'cat a/latest/x > b/latest/y; echo 2 > b/latest/z'");
+    mount.ok("actor write a/latest/x other");
+    auto ran = mount.sh("art verify b:v0");
+    CHECK(ran.status == 0);
+    CHECK(ran.out == "b:v0 is the same, made again\n");
+    mount.ok("art run --name clock -- sh -c 'date +%N > b/latest/now; echo 1 > b/latest/y'");
+    ran = mount.sh("art verify b:v1 --json");
+    CHECK(ran.status == 1);
+    CHECK(Json::parse(ran.out).at("different") == Json({"now"}));
+    // Nothing of it stays: no version, no alias moved, no draft.
+    CHECK(mount.json("ls b").size() == 2);
+    CHECK(mount.json("status").at("drafts").empty());
+    mount.ok("art run --name once -- sh -c 'test ! -e " + (mount.directory() / "done").string() +
+             " && touch " + (mount.directory() / "done").string() + " && echo > b/latest/o'");
+    refused(mount, 1, "verify b:v2");
+    refused(mount, 2, "verify @once");
+    refused(mount, 3, "verify b:v9");
+}
+
+TEST_CASE("metrics of a run, live and over", "[commands]") {
+    TestMount mount;
+    mount.ok(
+        "art run --name fit -- sh -c 'for i in 1 2 3; do echo \"{\\\"step\\\":$i,"
+        "\\\"loss\\\":$((9-i))}\" >> .art/run/metrics.jsonl; done; art metrics @fit --csv'");
+    CHECK(mount.ok("cat .art/runs/fit/output.log").find("step,loss\n1,8\n2,7\n3,6\n") !=
+          std::string::npos);
+    CHECK(mount.json("metrics fit loss") ==
+          Json{{"loss", {{"steps", {1, 2, 3}}, {"values", {8, 7, 6}}}}});
+    CHECK(mount.ok("art show @fit").find("█▅▁") != std::string::npos);
+    refused(mount, 3, "metrics fit accuracy");
+    refused(mount, 3, "metrics nobody");
+}
+
 TEST_CASE("completion, and what a terminal shows", "[commands]") {
     TestMount mount;
     two_versions(mount);
@@ -312,7 +349,7 @@ TEST_CASE("completion, and what a terminal shows", "[commands]") {
     CHECK(complete("show a") == "a\na:\n");
     CHECK(complete("show a:") == "a:latest\na:best\na:v0\na:v1\n");
     CHECK(complete("cat a:v0/k") == "a:v0/keep\n");
-    CHECK(complete("diff --st") == "--stat\n");
+    CHECK(complete("diff --sta") == "--stat\n");
     CHECK(complete("runs --state f") == "finished\nfailed\n");
     CHECK(complete("config limits.d") == "limits.drafts\nlimits.draft_age\n");
     CHECK(complete("show @").find("@" + mount.newest_run() + "\n") != std::string::npos);

@@ -1,0 +1,31 @@
+// Metrics that a run wrote: metrics.jsonl, one JSON object a line, each with its step.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lineage/describe.h"
+
+namespace artfs {
+
+struct Series {
+    std::vector<double> steps;
+    std::vector<double> values;
+};
+
+// By key; what is nested is "outer.inner". Numbers and truth values only. A line without "step" (or
+// "_step") has the number of the line, from 0. Lines that are no JSON object are passed over.
+std::map<std::string, Series> parse_metrics(std::string_view lines);
+
+// metrics.jsonl of a run that is over.
+std::optional<std::string> metrics_text(const Reading& at, const RunRecord& run);
+
+// "▁▂▅█": at most `width` columns, each the mean of its part of the series. Values that are no
+// numbers are gaps.
+std::string sparkline(const std::vector<double>& values, std::size_t width);
+
+}  // namespace artfs

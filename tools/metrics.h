@@ -1,0 +1,13 @@
+// What people see of metrics.
+#pragma once
+
+#include <string>
+
+#include "command.h"
+
+namespace artfs {
+
+// A table with a line drawn of each; "" where the run wrote none.
+std::string metrics_of_run(Reader& reader, const RunRecord& run);
+
+}  // namespace artfs
