@@ -41,11 +41,11 @@ public:
 
     std::map<Digest, std::string> records;
     std::map<Digest, std::uint64_t> objects;
-    std::uint64_t bytes = 0;
+    std::uint64_t object_bytes = 0;
 
 private:
     void object(const Digest& digest, std::uint64_t size) {
-        if (objects.emplace(digest, size).second) bytes += size;
+        if (objects.emplace(digest, size).second) object_bytes += size;
     }
     void directory(const DirRef& ref) {
         if (ref.count == 0 || records.contains(ref.stored)) return;
@@ -138,7 +138,8 @@ Result<> write_all_of(const Store& store, int fd, const std::string& rows, const
             return written;
     std::uint64_t done = 0;
     for (const auto& [digest, size] : contents.objects) {
-        auto written = write_object(store, out, digest, size, done, contents.bytes, progress);
+        auto written =
+            write_object(store, out, digest, size, done, contents.object_bytes, progress);
         if (!written) return written;
     }
     return out.close();
