@@ -174,9 +174,9 @@ TEST_CASE("hostile and damaged bundles are refused, and nothing of them is seen"
     const auto good = members_of(file);
     REQUIRE(good.size() > 4);
     auto bad_file = from.scratch.path() / "bad.tar";
-    Depot to;
     auto refused = [&](const std::string& what, const std::vector<Member>& members) {
         write_members(bad_file, members);
+        Depot to;
         auto merged = to.take(bad_file);
         INFO(what);
         REQUIRE(!merged);
@@ -209,6 +209,7 @@ TEST_CASE("hostile and damaged bundles are refused, and nothing of them is seen"
         refused("without " + good[i].name, without);
     }
     // Cut at every place that matters.
+    Depot to;
     auto bytes = *read_file(file);
     for (std::size_t size :
          {std::size_t{0}, std::size_t{100}, std::size_t{700}, bytes.size() / 2}) {
