@@ -137,7 +137,11 @@ Result<std::unique_ptr<Store>> Store::create_or_open(const fs::path& dir, Access
             replace_file(dir / "format", format_text + std::to_string(format_version) + "\n");
         if (!done) return tl::unexpected(done.error());
     }
-    if (writes) store->restore_ballast();
+    if (writes) {
+        store->restore_ballast();
+        // Made while there is room: a full disk must not keep art gc from its lock.
+        [[maybe_unused]] auto made = store->hold_contents();
+    }
     return store;
 }
 
