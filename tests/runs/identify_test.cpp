@@ -42,7 +42,11 @@ void next_tick() {
     while (now_ticks() <= before + 1) std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
-std::string name_of(pid_t pid) { return program_name(*system_processes().facts(pid)); }
+// In the middle of an exec a process has its new name and no arguments yet.
+std::string name_of(pid_t pid) {
+    auto facts = system_processes().facts(pid);
+    return facts && !facts->arguments.empty() ? program_name(*facts) : "";
+}
 
 // /proc/PID/task/TID/children, proc(5).
 std::vector<pid_t> children_of(pid_t pid) {
