@@ -78,8 +78,15 @@ void on_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
 }
 
 // Nothing counts lookups: nodeids are numbers that mean the same for as long as the mount lives.
-void on_forget(fuse_req_t req, fuse_ino_t, std::uint64_t) { fuse_reply_none(req); }
-void on_forget_multi(fuse_req_t req, std::size_t, fuse_forget_data*) { fuse_reply_none(req); }
+void on_forget(fuse_req_t req, fuse_ino_t node, std::uint64_t) {
+    state_of(req).filesystem->forget({node});
+    fuse_reply_none(req);
+}
+
+void on_forget_multi(fuse_req_t req, std::size_t count, fuse_forget_data* forgets) {
+    for (std::size_t i = 0; i < count; ++i) state_of(req).filesystem->forget({forgets[i].ino});
+    fuse_reply_none(req);
+}
 
 void on_readlink(fuse_req_t req, fuse_ino_t node) {
     serve(req, [node](Pending& pending) {

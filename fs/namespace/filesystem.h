@@ -62,6 +62,8 @@ public:
     Result<> fallocate(Request& request, std::uint64_t fh, int mode, std::uint64_t offset,
                        std::uint64_t length);
     void release(std::uint64_t fh);
+    // The kernel has let go of the inode: nothing of it is asked again before it is looked up.
+    void forget(NodeId node);
 
     Result<> opendir(Request& request, NodeId node);
     // Calls `visit` for the entries after `cookie` until it returns false.
@@ -95,6 +97,8 @@ private:
     using Resolved = std::variant<const Synthetic*, OfVersion, OfBase, OfView>;
     Result<Resolved> resolve(NodeId node);
     Result<OfView> resolve_directory(NodeId node);  // of a view; else the errno of writing there
+
+    OfView drafted(NodeId node) const;  // nulls where no draft has it; never suspends
 
     NodeId id_of(const Request& request, const Synthetic& what);
     static NodeId id_of(const View& view, const OverlayNode& node);
@@ -146,8 +150,7 @@ private:
     OverlayName name_for(const View& view, NodeNumber directory, const std::string& name,
                          NodeNumber number);
     void drop_name(const View& view, NodeNumber directory, const std::string& name,
-                   const Overlay::Found& found, ChangedDraft& change,
-                   std::vector<std::uint64_t>& unused);
+                   const Overlay::Found& found, ChangedDraft& change);
     void touch_directory(const View& view, NodeNumber directory, ChangedDraft& change) const;
     void apply(const Request& request, ChangedDraft change);
     // The directory, its name and what the name leads to: one side of a rename.

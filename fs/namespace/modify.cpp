@@ -185,8 +185,7 @@ Result<EntryReply> Filesystem::link(Request& request, NodeId node, NodeId parent
 }
 
 void Filesystem::drop_name(const View& view, NodeNumber directory, const std::string& name,
-                           const Overlay::Found& found, ChangedDraft& change,
-                           std::vector<std::uint64_t>& unused) {
+                           const Overlay::Found& found, ChangedDraft& change) {
     std::optional<OverlayName> left;
     if (view.overlay.in_base(mount_.loader.nodes(), directory, name)) left = OverlayName{};
     change.change.names.push_back({directory, name, left});
@@ -195,18 +194,32 @@ void Filesystem::drop_name(const View& view, NodeNumber directory, const std::st
             NodeId::make(NodeKind::view_base, view.base_serial, ranked->rank));
         return;
     }
+    // The node stays until the kernel has let go of it: who has it open goes on with it, and who
+    // has walked to it may yet open it.
     OverlayNode node = *std::get<const OverlayNode*>(found);
-    auto counts = mount_.session.open_counts(id_of(view, node));
-    bool open = counts.cached + counts.passthrough > 0;
     node.links = node.kind == Kind::directory ? 0 : node.links - 1;
     node.ctime = now();
-    // Directories and open files stay until the kernel has let go of them.
-    if (node.links == 0 && !open && node.kind != Kind::directory && node.nodeid == 0) {
-        if (node.staging != 0 && !node.frozen) unused.push_back(node.staging);
-        change.change.erased.push_back(node.number);
-        return;
-    }
     change.change.nodes.push_back(std::move(node));
+}
+
+void Filesystem::forget(NodeId id) {
+    auto own = drafted(id);
+    if (own.node == nullptr || own.node->links != 0 || own.node->kind == Kind::directory) return;
+    auto counts = mount_.session.open_counts(id);
+    if (counts.cached + counts.passthrough + counts.writers > 0 || own.node->frozen) return;
+    ChangedDraft change{own.view->serial, {}, {}, {}};
+    if (own.node->staging != 0) mount_.files.remove({own.node->staging});
+    if (own.node->nodeid == 0) {
+        change.change.erased.push_back(own.node->number);
+    } else {
+        // A nodeid of the base leads to it for ever; what it held is gone.
+        OverlayNode emptied = *own.node;
+        emptied.staging = emptied.size = 0;
+        emptied.inline_text = true;
+        emptied.target.clear();
+        change.change.nodes.push_back(std::move(emptied));
+    }
+    apply({}, std::move(change));
 }
 
 Result<> Filesystem::unlink(Request& request, NodeId parent, const std::string& name) {
@@ -226,12 +239,10 @@ Result<> Filesystem::unlink(Request& request, NodeId parent, const std::string& 
         node != nullptr && (*node)->kind == Kind::directory)
         return fail(EISDIR, "a directory");
     ChangedDraft change{view.serial, {}, {}, {}};
-    std::vector<std::uint64_t> unused;
-    drop_name(view, dir->node->number, name, found, change, unused);
+    drop_name(view, dir->node->number, name, found, change);
     if (auto begun = begin_write(request, view); !begun) return begun;
     touch_directory(view, dir->node->number, change);
     apply(request, std::move(change));
-    if (!unused.empty()) mount_.files.remove(std::move(unused));
     return {};
 }
 
@@ -253,8 +264,7 @@ Result<> Filesystem::rmdir(Request& request, NodeId parent, const std::string& n
     if (!view.overlay.is_empty(mount_.loader.nodes(), node->number))
         return fail(ENOTEMPTY, "the directory is not empty");
     ChangedDraft change{view.serial, {}, {}, {}};
-    std::vector<std::uint64_t> unused;
-    drop_name(view, dir->node->number, name, found, change, unused);
+    drop_name(view, dir->node->number, name, found, change);
     if (auto begun = begin_write(request, view); !begun) return begun;
     touch_directory(view, dir->node->number, change);
     apply(request, std::move(change));

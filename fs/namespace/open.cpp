@@ -355,29 +355,10 @@ void Filesystem::release(std::uint64_t fh) {
     auto file = held_.extract(fh);
     texts_.erase(fh);
     mount_.session.apply(0, ClosedHandle{fh});
-    const OverlayNode* node = nullptr;
-    const View* view = nullptr;
-    if (handle.node.kind() == NodeKind::view || handle.node.kind() == NodeKind::view_base) {
-        // Not resolve(): a clean file may be out of memory, and has nothing to record.
-        if (const auto* base = mount_.session.view_base(handle.node.serial());
-            handle.node.kind() == NodeKind::view_base && base != nullptr) {
-            view = mount_.session.view(base->view);
-            auto switched = base->switched.find(handle.node.number());
-            if (view != nullptr && switched != base->switched.end())
-                node = view->overlay.node(switched->second);
-        } else if (handle.node.kind() == NodeKind::view) {
-            view = mount_.session.view(handle.node.serial());
-            if (view != nullptr) node = view->overlay.node(handle.node.number());
-        }
-    }
+    auto [view, node] = drafted(handle.node);
     if (node != nullptr && node->staging != 0 && !node->frozen) {
-        auto counts = mount_.session.open_counts(handle.node);
-        ChangedDraft change{view->serial, {}, {}, {}};
-        if (node->links == 0 && counts.cached == 0 && node->nodeid == 0) {
-            mount_.files.remove({node->staging});
-            change.change.erased.push_back(node->number);
-            apply({}, std::move(change));
-        } else if (handle.write && !file.empty()) {
+        if (handle.write && !file.empty()) {
+            ChangedDraft change{view->serial, {}, {}, {}};
             // What the file's own attributes were with its last writer.
             struct stat status {};
             OverlayNode closed = *node;

@@ -113,13 +113,12 @@ Result<> Filesystem::exchange(Request& request, const Side& from, const Side& to
 Result<> Filesystem::move(Request& request, const Side& from, const Side& to) {
     const View& view = *from.dir.view;
     ChangedDraft change{view.serial, {}, {}, {}};
-    std::vector<std::uint64_t> unused;
     NodeNumber fresh = view.overlay.next_number();
     auto node = moved(from, to, change, fresh);
     const auto from_dir = from.dir.node->number;
     const auto to_dir = to.dir.node->number;
     if (!std::holds_alternative<std::monostate>(to.found)) {
-        drop_name(view, to_dir, to.name, to.found, change, unused);
+        drop_name(view, to_dir, to.name, to.found, change);
         change.change.names.pop_back();  // the name is given anew
     }
     std::optional<OverlayName> left;
@@ -130,7 +129,6 @@ Result<> Filesystem::move(Request& request, const Side& from, const Side& to) {
     touch_directory(view, from_dir, change);
     touch_directory(view, to_dir, change);
     apply(request, std::move(change));
-    if (!unused.empty()) mount_.files.remove(std::move(unused));
     return {};
 }
 

@@ -263,9 +263,8 @@ Result<> Filesystem::set_document(Request& request, const View& view, const std:
         }};
     }
     ChangedDraft change{view.serial, {}, {}, {}};
-    std::vector<std::uint64_t> unused;
     if (exists) {
-        drop_name(view, art_dir_number, name, found, change, unused);
+        drop_name(view, art_dir_number, name, found, change);
         if (text != nullptr) change.change.names.pop_back();  // the name is given anew
     }
     if (text != nullptr) {
@@ -279,7 +278,6 @@ Result<> Filesystem::set_document(Request& request, const View& view, const std:
     touch_directory(view, art_dir_number, change);
     NodeId directory = id_of(view, *dir.node);
     apply(request, std::move(change));
-    if (!unused.empty()) mount_.files.remove(std::move(unused));
     // Names in `.art` are not believed for long; this is for those that came by a rename.
     mount_.kernel.invalidate_entry(directory, name);
     return {};

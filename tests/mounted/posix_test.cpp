@@ -199,3 +199,39 @@ TEST_CASE("a clean file is changed in every way at once by several processes", "
           "d\ns\nz\nunderunder7\nw");
     CHECK(mount.ok("cat a/v0/x; ls a/v0") == "0123456789d\ns\nx\n");
 }
+
+TEST_CASE("the space of removed files is given back while their draft lives", "[posix]") {
+    TestMount mount;
+    mount.ok("mkdir a && head -c 2000000 /dev/urandom > " + (mount.directory() / "r").string());
+    mount.ok("cp " + (mount.directory() / "r").string() + " a/latest/base");
+    mount.ok(
+        "python3 - <<'PY'\n"
+        "import glob, os, time\n"
+        "def staged():\n"
+        "    files = glob.glob('" +
+        (mount.store() / "staging").string() +
+        "/**', recursive=True)\n"
+        "    return sum(1 for f in files if os.path.isfile(f) and os.path.getsize(f) > 1000000)\n"
+        "def expect(count):\n"
+        "    for _ in range(300):\n"
+        "        if staged() == count: return\n"
+        "        time.sleep(0.01)\n"
+        "    raise SystemExit(f'{staged()} files are staged, not {count}')\n"
+        "os.chdir('a/latest/.')\n"
+        "data = os.urandom(2000000)\n"
+        "for name in ('x', 'y', 'z'): open(name, 'wb').write(data)\n"
+        "open('base', 'r+b').write(b'changed')\n"
+        "expect(4)\n"
+        "os.unlink('x'); expect(3)\n"
+        "os.rename('y', 'z'); expect(2)\n"
+        "fd = os.open('z', os.O_RDONLY); os.unlink('z'); expect(2)\n"
+        "assert os.pread(fd, 9, 0) == data[:9]\n"
+        "os.close(fd); expect(1)\n"
+        "os.unlink('base'); expect(0)\n"
+        "fd = os.open('.', os.O_TMPFILE | os.O_WRONLY); os.write(fd, data); expect(1)\n"
+        "os.close(fd); expect(0)\n"
+        "open('left', 'w').write('1')\n"
+        "PY");
+    mount.ok("ls a >/dev/null");
+    CHECK(mount.ok("ls a/v1") == "left\n");
+}
