@@ -1,4 +1,5 @@
 #include "command.h"
+#include "repeat.h"
 
 namespace artfs {
 
@@ -115,8 +116,8 @@ const std::vector<Command>& commands() {
          fsck_options, run_fsck},
         {"stale", "[--json]", "versions whose inputs have newer versions, and what to repeat", 0, 0,
          false, json_option, run_stale},
-        {"verify", "REF", "make a version again, beside it, and compare", 1, 1, false, json_option,
-         run_verify},
+        {"verify", "REF", "make a version again, beside it, and compare", 1, 1, false,
+         verify_options, run_verify},
         {"metrics", "RUN [METRIC…] [--csv]", "what a run measured", 1, any_number, false,
          metrics_options, run_metrics},
         {"rerun", "RUN [--with ARTIFACT=REF]…", "run the same command on the same or other inputs",

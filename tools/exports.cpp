@@ -2,16 +2,33 @@
 #include "lineage/exports.h"
 
 #include "command.h"
+#include "lineage/attestation.h"
 #include "output.h"
 #include "ref.h"
 
 namespace artfs {
 
+using Json = nlohmann::json;
+
 void export_options(po::options_description& options) {
     options.add_options()("format", po::value<std::string>()->value_name("F"),
                           "openlineage, prov-json, in-toto, slsa, ro-crate or croissant")(
-        "output,o", po::value<std::string>()->value_name("FILE"), "a file, else standard output");
+        "output,o", po::value<std::string>()->value_name("FILE"), "a file, else standard output")(
+        "sign", po::value<std::string>()->value_name("KEY.pem"),
+        "in-toto and slsa: in an envelope signed with the private key");
 }
+
+namespace {
+
+Json signed_document(const Json& statement, const ExportFormat& format, const std::string& file) {
+    if (std::string(format.name) != "in-toto" && std::string(format.name) != "slsa")
+        throw Failure(exit_usage, "--sign is for --format in-toto and slsa");
+    auto envelope = sign_statement(statement, value_of(read_file(file)));
+    if (!envelope) throw Failure(exit_usage, file + ": " + envelope.error().message);
+    return *envelope;
+}
+
+}  // namespace
 
 int run_export(const Arguments& arguments) {
     const ExportFormat* format = nullptr;
@@ -37,6 +54,8 @@ int run_export(const Arguments& arguments) {
                 subject.runs.push_back(*run);
     }
     auto document = format->make(reader.reading(), subject);
+    if (arguments.has("sign"))
+        document = signed_document(document, *format, arguments.text("sign"));
     if (!arguments.has("output")) {
         show_json(document);
         return exit_done;

@@ -28,4 +28,6 @@ Repeat repeat_of(const Site& site, const RunRecord& run, const Versions& pins,
 // This process becomes it.
 [[noreturn]] void start_repeat(const Repeat& repeat);
 
+void verify_options(po::options_description& options);
+
 }  // namespace artfs

@@ -1,4 +1,5 @@
-// art verify: makes a version again, in a draft that nobody sees, and compares.
+// art verify: makes a version again, in a draft that nobody sees, and compares; or compares it with
+// what somebody signed.
 #include "drafts/verify.h"
 
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include "base/uid.h"
 #include "command.h"
 #include "drafts/kept.h"
+#include "lineage/attestation.h"
 #include "lineage/text.h"
 #include "output.h"
 #include "ref.h"
@@ -115,9 +117,47 @@ Verified compare(const Arguments& arguments, const Plan& plan) {
     return value_of(verify_draft(context, *run, plan.version));
 }
 
+Json json_file(const std::string& file) {
+    auto value = Json::parse(value_of(read_file(file)), nullptr, false);
+    if (!value.is_object()) throw Failure(exit_usage, file + " holds no JSON object");
+    return value;
+}
+
+int compare_attestation(const Arguments& arguments) {
+    const auto file = arguments.text("attestation");
+    if (!arguments.has("key"))
+        throw Failure(exit_usage, "--attestation needs the signer's --key PUBLIC.pem");
+    auto statement = open_envelope(json_file(file), value_of(read_file(arguments.text("key"))));
+    if (!statement && statement.error().code == EPERM)
+        throw Failure(exit_no, file + ": " + statement.error().message);
+    if (!statement) throw Failure(exit_usage, file + ": " + statement.error().message);
+    Reader reader(arguments);
+    Ref ref = parse_ref(arguments.positional[0]);
+    if (ref.run || !ref.path.empty())
+        throw Failure(exit_usage, "name a version, like trained-model:v0");
+    auto version = find_version(reader.txn(), reader.project(), ref);
+    auto wrong = contradictions(reader.reading(), version, *statement);
+    if (arguments.flag("json")) {
+        show_json({{"same", wrong.empty()}, {"contradictions", wrong}});
+    } else {
+        std::string text;
+        for (const auto& line : wrong) text += line + "\n";
+        show_text(wrong.empty() ? "every file is as it was signed\n" : text);
+    }
+    return wrong.empty() ? exit_done : exit_no;
+}
+
 }  // namespace
 
+void verify_options(po::options_description& options) {
+    options.add_options()("json", po::bool_switch(), "one JSON document")(
+        "attestation", po::value<std::string>()->value_name("FILE"),
+        "compare with a signed statement (art export --sign) instead")(
+        "key", po::value<std::string>()->value_name("PUBLIC.pem"), "the signer's public key");
+}
+
 int run_verify(const Arguments& arguments) {
+    if (arguments.has("attestation")) return compare_attestation(arguments);
     Plan plan = plan_of(arguments);
     int status = run_repeat(plan);
     Scratch scratch(plan);

@@ -1,6 +1,7 @@
 // What is done on the command line to what is on a mount: each command's use, and its refusals.
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "mounted/harness.h"
 #include "support/catch.h"
@@ -299,6 +300,22 @@ TEST_CASE("bundle, unbundle, rerun and export", "[commands]") {
          {"openlineage", "prov-json", "in-toto", "slsa", "ro-crate", "croissant"})
         CHECK(Json::parse(mount.ok(std::string("art export b:v1 --format ") + format)).size() > 1);
     refused(mount, 2, "export b --format word");
+    auto key = (mount.directory() / "key.pem").string();
+    mount.ok("openssl genpkey -algorithm ed25519 -out " + key +
+             " 2> /dev/null && openssl pkey -in " + key + " -pubout -out " + key + ".pub");
+    mount.ok("art export b:v1 --format slsa --sign " + key + " -o " + file + ".dsse");
+    CHECK(mount.ok("art verify b:v1 --attestation " + file + ".dsse --key " + key + ".pub") ==
+          "every file is as it was signed\n");
+    auto other_version =
+        mount.sh("art verify b:v0 --attestation " + file + ".dsse --key " + key + ".pub");
+    CHECK(other_version.status == 1);
+    CHECK(other_version.out.find("b:v0/y is not named") != std::string::npos);
+    mount.ok("openssl genpkey -algorithm ed25519 -out " + key + "2 2> /dev/null");
+    refused(mount, 1, "verify b:v1 --attestation " + file + ".dsse --key " + key + "2");
+    refused(mount, 2, "verify b:v1 --attestation " + file + ".dsse");
+    refused(mount, 2, "verify b:v1 --attestation " + key + " --key " + key + ".pub");
+    refused(mount, 2, "export b --format slsa --sign " + key + ".pub");
+    refused(mount, 2, "export b --format croissant --sign " + key);
     refused(mount, 2, "export @maker --format croissant");
     CHECK(Json::parse(mount.ok("art export @maker --format openlineage")).size() == 2);
 }
@@ -365,6 +382,23 @@ TEST_CASE("completion, and what a terminal shows", "[commands]") {
     CHECK(bash("art show a:v") == "v0 v1\n");
     CHECK(bash("art cat a:v0/ke") == "v0/keep\n");
     CHECK(bash("art fs") == "fsck\n");
+
+    // Every command that is listed has its page, made from what --help prints.
+    auto pages = mount.directory() / "man";
+    mount.ok("art manual " + pages.string());
+    auto listed = mount.ok("art --help | sed -n 's/^  \\([a-z]*\\)  *[a-z].*/\\1/p'");
+    std::istringstream names(listed);
+    std::size_t count = 0;
+    for (std::string name; names >> name; ++count) {
+        INFO(name);
+        std::ifstream page(pages / ("art-" + name + ".1"));
+        std::string text{std::istreambuf_iterator<char>(page), {}};
+        CHECK(text.find(".SH SYNOPSIS\n.B art " + name + "\n") != std::string::npos);
+        CHECK(text.find("\\fB\\-\\-store\\fR") != std::string::npos);
+    }
+    CHECK(count > 25);
+    CHECK(fs::exists(pages / "art.1"));
+    CHECK(!fs::exists(pages / "art-complete.1"));
 
     // Colour and a pager on a terminal only, and never with NO_COLOR.
     auto on_terminal = [&](const std::string& command) {
