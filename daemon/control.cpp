@@ -138,6 +138,7 @@ nlohmann::json ControlServer::answer(const Json& request) {
     if (op == "change") return change(request);
     if (op == "collect") return collect(request);
     if (op == "repair") return repair(request);
+    if (op == "revert") return revert(request);
     if (op == "umount") return umount(request);
     return refusal(2, "unknown request '" + op + "': the daemon is another version than art");
 }
@@ -176,6 +177,13 @@ nlohmann::json ControlServer::run_start(const Json& request) {
     order.pins = text_map(request, "pins");
     order.types = text_map(request, "types");
     order.aliases = text_map(request, "aliases");
+    if (std::string resumed = text(request, "resume"); !resumed.empty()) {
+        // A run that has just ended has its drafts once they are kept.
+        if (auto settled = settle(); settled.contains("error")) return settled;
+        auto run = named_run({{"run", resumed}});
+        if (!run) return refusal(run.error());
+        order.resume = run->id;
+    }
     auto started = on_dispatch<RunRecord>(
         [this, order](RunKeeper::Started done) { runs_.start_explicit(order, std::move(done)); });
     if (!started) return refusal(started.error());
@@ -290,6 +298,11 @@ nlohmann::json ControlServer::commit(const Json& request, bool keep) {
         sealed = std::move(*outcome);
         reply["versions"] = sealed_as_json(*mount_.store.catalog().read(), sealed);
     } else {
+        // Drafts of live runs that are built on it are in the catalog only after a checkpoint.
+        auto recorded = on_dispatch<bool>([this](std::function<void(Result<bool>)> done) {
+            runs_.checkpoint([done](const Result<>& written) { done(written.has_value()); });
+        });
+        if (!recorded) return refusal(recorded.error());
         auto outcome = drop_kept(context, run->id);
         if (!outcome) return refusal(outcome.error());
         if (outcome->empty()) return refusal(1, "the run has nothing to discard");
@@ -302,6 +315,25 @@ nlohmann::json ControlServer::commit(const Json& request, bool keep) {
         });
     if (!shown) return refusal(shown.error());
     return reply;
+}
+
+nlohmann::json ControlServer::revert(const Json& request) {
+    auto artifact = ArtifactId::parse(text(request, "artifact"));
+    if (!artifact) return refusal(2, "revert needs an artifact's id");
+    // What has ended is sealed first: else its seal would move the head again.
+    if (auto settled = settle(); settled.contains("error")) return settled;
+    auto reverted =
+        on_dispatch<bool>([this, id = *artifact, version = request.value("version", 0U),
+                           who = text(request, "who")](std::function<void(Result<bool>)> done) {
+            runs_.revert(id, version, who, [done](Result<> outcome) {
+                if (outcome)
+                    done(true);
+                else
+                    done(tl::unexpected(outcome.error()));
+            });
+        });
+    if (!reverted) return refusal(reverted.error());
+    return {{"ok", true}};
 }
 
 nlohmann::json ControlServer::umount(const Json& request) {

@@ -66,6 +66,7 @@ private:
     // Progress goes to the connection, a line each; the put ends where the client goes away.
     Json put(const Json& request, const Fd& connection);
     Json unbundle(const Json& request, const Fd& connection);
+    Json revert(const Json& request);
     Json umount(const Json& request);
 
     // Runs `ask` on the dispatch thread and waits until it has called what it was given.

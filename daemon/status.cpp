@@ -28,6 +28,19 @@ std::int64_t age_in_seconds(Time since) {
     return std::chrono::duration_cast<std::chrono::seconds>(now() - since).count();
 }
 
+const char* stage_of(const View& view) {
+    if (!view.abandoned.empty()) return "abandoned";
+    switch (view.stage) {
+        case DraftStage::frozen:
+            return "frozen";
+        case DraftStage::sealing:
+            return "sealing";
+        case DraftStage::open:
+            break;
+    }
+    return "open";
+}
+
 nlohmann::json draft_row(const Mount& mount, const std::string& run, const ArtifactId& artifact,
                          const Base& base, std::uint64_t size, Time since, const char* state) {
     const auto* known = mount.loader.artifact(artifact);
@@ -70,12 +83,11 @@ nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time s
     for (const auto& [serial, view] : session.views()) {
         if (!view.draft || !view.artifact) continue;
         shown.insert(*view.draft);
-        const char* state = !view.abandoned.empty() ? "abandoned"
-                            : view.sealing          ? "sealing"
-                                                    : "open";
         status["drafts"].push_back(draft_row(mount, view.name, *view.artifact,
                                              session.view_base(view.base_serial)->base,
-                                             staged_bytes(view), view.draft_since, state));
+                                             staged_bytes(view), view.draft_since, stage_of(view)));
+        if (auto run = runs.seals().waits_for(*view.draft); !run.empty())
+            status["drafts"].back()["waits_for"] = run;
     }
     auto warnings = nlohmann::json::array();
     for (const auto& kept : mount.loader.kept_drafts()) {

@@ -117,6 +117,7 @@ int run_status(const Arguments& arguments);
 int run_run(const Arguments& arguments);
 int run_commit(const Arguments& arguments);
 int run_discard(const Arguments& arguments);
+int run_revert(const Arguments& arguments);
 int run_ls(const Arguments& arguments);
 void log_options(po::options_description& options);
 int run_log(const Arguments& arguments);

@@ -44,7 +44,9 @@ void run_options(Description& options) {
         "type", many()->value_name("ARTIFACT=TYPE"), "type of an artifact it makes")(
         "alias", many()->value_name("ARTIFACT=NAME"), "alias for what it logs")(
         "ok-exit", po::value<std::string>()->value_name("0,1"),
-        "exit statuses that count as success");
+        "exit statuses that count as success")("resume",
+                                               po::value<std::string>()->value_name("RUN"),
+                                               "go on where that run left its drafts");
 }
 
 void runs_options(Description& options) {
@@ -86,6 +88,8 @@ const std::vector<Command>& commands() {
          run_run},
         {"commit", "[RUN]", "seal the drafts of a run now", 0, 1, false, json_option, run_commit},
         {"discard", "[RUN]", "drop the drafts of a run", 0, 1, false, json_option, run_discard},
+        {"revert", "REF", "make an older version latest again", 1, 1, false, no_options,
+         run_revert},
         {"ls", "[ARTIFACT | REF]", "artifacts; versions; files", 0, 1, false, list_options, run_ls},
         {"log", "[ARTIFACT] [--changes]", "versions, newest first, and the runs that made them", 0,
          1, false, log_options, run_log},

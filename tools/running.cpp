@@ -269,6 +269,7 @@ int run_run(const Arguments& arguments) {
     request["name"] = arguments.has("name") ? Json(arguments.text("name")) : Json(nullptr);
     request["job_type"] =
         arguments.has("job-type") ? Json(arguments.text("job-type")) : Json(nullptr);
+    if (arguments.has("resume")) request["resume"] = arguments.text("resume");
     // What the command leaves behind becomes ours, and so stays in the run.
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     Child child = start(arguments.command);

@@ -95,6 +95,7 @@ public:
     void add_history(const ArtifactId& id, const HistoryEntry& entry);
     void put(const RunRecord& record);  // also its name and its place in the project's list
     void put(const UseEdge& edge);      // united with what is there
+    void erase(const UseEdge& edge);
     void put(const LogEdge& edge);
     void put(const DraftRecord& record);
     void put_draft_row(const DraftId& id, std::string_view key, std::string_view value);

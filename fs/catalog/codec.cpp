@@ -152,6 +152,7 @@ std::string encode(const VersionRecord& record) {
              {"diverged", binary_list(record.diverged)},
              {"tags", record.tags},
              {"metadata", record.metadata},
+             {"by_policy", record.by_policy},
              {"deleted", record.deleted},
              {"gone", record.gone}};
     if (record.ttl) out["ttl"] = record.ttl->count();
@@ -178,6 +179,7 @@ VersionRecord decode_version(std::string_view bytes) {
         if (in.contains("diverged")) record.diverged = text_list(in.at("diverged"));
         record.tags = in.value("tags", record.tags);
         if (in.contains("metadata")) record.metadata = in.at("metadata");
+        record.by_policy = in.value("by_policy", false);
         record.deleted = in.value("deleted", false);
         record.gone = in.value("gone", false);
         if (in.contains("ttl")) record.ttl = std::chrono::seconds(in.at("ttl").get<std::int64_t>());
@@ -230,6 +232,7 @@ std::string encode(const RunRecord& record) {
         out["executable_digest"] = binary(record.executable_digest->view());
     if (record.ended) out["ended"] = time_json(*record.ended);
     if (record.parent) out["parent"] = binary(record.parent->view());
+    if (record.resumes) out["resumes"] = binary(record.resumes->view());
     if (record.data) out["data"] = binary(record.data->digest.view());
     return pack(out);
 }
@@ -274,6 +277,7 @@ RunRecord decode_run(std::string_view bytes) {
             record.executable_digest = digest_of(in.at("executable_digest"));
         if (in.contains("ended")) record.ended = time_of(in.at("ended"));
         if (in.contains("parent")) record.parent = id_of<RunId>(in.at("parent"));
+        if (in.contains("resumes")) record.resumes = id_of<RunId>(in.at("resumes"));
         if (in.contains("data")) record.data = TreeId{digest_of(in.at("data"))};
         return record;
     });
@@ -287,9 +291,13 @@ std::string encode(const DraftRecord& record) {
              {"created", time_json(record.created)},
              {"state", static_cast<int>(record.state)},
              {"why", record.why},
+             {"begins_empty", record.begins_empty},
              {"next_node", record.next_node},
              {"size", record.size}};
     if (record.artifact) out["artifact"] = binary(record.artifact->view());
+    if (record.promised) out["promised"] = binary(record.promised->view());
+    if (record.frozen_tree) out["frozen_tree"] = binary(record.frozen_tree->digest.view());
+    if (record.merged_with) out["merged_with"] = binary(record.merged_with->view());
     return pack(out);
 }
 
@@ -303,9 +311,15 @@ DraftRecord decode_draft(std::string_view bytes) {
         record.created = time_of(in.at("created"));
         record.state = static_cast<DraftState>(in.at("state").get<int>());
         record.why = in.value("why", "");
+        record.begins_empty = in.value("begins_empty", false);
         record.next_node = in.value("next_node", 1U);
         record.size = in.value("size", std::uint64_t{0});
         if (in.contains("artifact")) record.artifact = id_of<ArtifactId>(in.at("artifact"));
+        if (in.contains("promised")) record.promised = id_of<VersionId>(in.at("promised"));
+        if (in.contains("frozen_tree"))
+            record.frozen_tree = TreeId{digest_of(in.at("frozen_tree"))};
+        if (in.contains("merged_with"))
+            record.merged_with = id_of<VersionId>(in.at("merged_with"));
         return record;
     });
 }

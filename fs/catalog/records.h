@@ -69,6 +69,7 @@ struct VersionRecord {
     std::optional<std::string> description;   // set after sealing; else the snapshot's
     nlohmann::json metadata;                  // annotation made after sealing; null: none
     std::optional<std::chrono::seconds> ttl;  // none: the artifact's; 0: for ever
+    bool by_policy = false;                   // nobody asked for it: keep_last and ttl may hide it
     bool deleted = false;                     // hidden until it is collected
     std::optional<Time> deleted_at;
     bool gone = false;  // collected: the record stays for lineage, the tree does not
@@ -101,6 +102,7 @@ struct RunRecord {
     std::string git_commit;
     bool git_dirty = false;
     std::optional<RunId> parent;
+    std::optional<RunId> resumes;  // its pins and drafts began as that run left them
     std::vector<std::string> tags;
     std::string description;
     std::vector<int> ok_exit{0};
@@ -140,6 +142,12 @@ struct DraftRecord {
     std::uint32_t segment = 1;
     std::optional<ArtifactId> artifact;
     Base base;
+    // Once it is frozen: the version it is to become, as what others build on it says already; its
+    // tree, and the version that was merged into that.
+    std::optional<VersionId> promised;
+    std::optional<TreeId> frozen_tree;
+    std::optional<VersionId> merged_with;
+    bool begins_empty = false;  // by policy: never merged
     Time created{};
     DraftState state = DraftState::open;
     std::string why;  // of abandoned: one line

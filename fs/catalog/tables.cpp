@@ -332,6 +332,11 @@ void WriteTxn::put(const UseEdge& use) {
     state_->put(used_by_table, back_edge(use.version, use.run, use.segment), "");
 }
 
+void WriteTxn::erase(const UseEdge& use) {
+    state_->erase(uses_table, edge(use.run.view(), use.segment, use.version.view()));
+    state_->erase(used_by_table, back_edge(use.version, use.run, use.segment));
+}
+
 void WriteTxn::put(const LogEdge& log) {
     std::string kind(1, static_cast<char>(log.kind));
     state_->put(logs_table, edge(log.run.view(), log.segment, log.version.view()), kind);

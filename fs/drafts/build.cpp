@@ -11,25 +11,11 @@
 #include <set>
 #include <thread>
 
+#include "drafts/merge.h"
+
 namespace artfs {
 
 namespace {
-
-// New nodes first, then the catalog's.
-class BuildNodes : public NodeSource {
-public:
-    BuildNodes(const Catalog& catalog, const NewRecords& records)
-        : records_(records), catalog_(catalog) {}
-    std::shared_ptr<const Node> node(const Digest& stored) override {
-        if (auto found = records_.find(stored); found != records_.end())
-            return std::make_shared<const Node>(decode_node(found->second));
-        return catalog_.node(stored);
-    }
-
-private:
-    const NewRecords& records_;
-    CatalogNodes catalog_;
-};
 
 bool never_kept(const std::vector<std::string>& patterns, const std::string& name) {
     return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
@@ -37,19 +23,12 @@ bool never_kept(const std::vector<std::string>& patterns, const std::string& nam
     });
 }
 
-struct StagedFile {
-    std::size_t draft = 0;
-    NodeNumber node = 0;
-    std::uint64_t staging = 0;
-    Hashed hashed;
-};
-
 bool same_state(const struct stat& before, const struct stat& after) {
     return before.st_size == after.st_size && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
            before.st_mtim.tv_nsec == after.st_mtim.tv_nsec;
 }
 
-Result<> hash_and_sync(const Store& store, StagedFile& file) {
+Result<Hashed> hash_and_sync(const Store& store, const StagedFile& file) {
     auto fd = open_file(store.staging_path(file.staging), O_RDONLY | O_NOATIME);
     if (!fd) return tl::unexpected(fd.error());
     struct stat before {};
@@ -60,66 +39,36 @@ Result<> hash_and_sync(const Store& store, StagedFile& file) {
     // Write-back started early overlaps with hashing other files; an error here fails the seal.
     if (fdatasync(fd->get()) != 0) return fail_errno("syncing a staging file");
     if (fstat(fd->get(), &after) != 0) return fail_errno("fstat of a staging file");
-    if (!same_state(before, after) || hashed->size != static_cast<std::uint64_t>(after.st_size))
+    if (!same_state(before, after) || hashed->size != static_cast<std::uint64_t>(after.st_size) ||
+        hashed->size != file.size)
         return fail(EBUSY, "a file of the frozen draft was still being written");
-    file.hashed = *hashed;
-    return {};
-}
-
-Result<> hash_all(const Store& store, std::vector<StagedFile>& files) {
-    std::atomic<std::size_t> next{0};
-    std::mutex mutex;
-    Result<> outcome;
-    auto work = [&] {
-        for (std::size_t at = next++; at < files.size(); at = next++) {
-            auto done = hash_and_sync(store, files[at]);
-            if (done) continue;
-            std::lock_guard lock(mutex);
-            if (outcome) outcome = done;
-            next = files.size();
-        }
-    };
-    std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-    std::vector<std::thread> helpers;
-    for (std::size_t i = 1; i < std::min(cores, files.size()); ++i) helpers.emplace_back(work);
-    work();
-    for (auto& helper : helpers) helper.join();
-    return outcome;
+    return hashed;
 }
 
 // Builds the tree of one frozen draft, directory by directory from the leaves.
 class TreeBuilder {
 public:
     // `texts`: the small files beside the root that were staged, by node.
-    TreeBuilder(const SealContext& context, const FrozenDraft& draft,
-                const std::map<NodeNumber, Hashed>& files,
-                const std::map<NodeNumber, std::string>& texts, NewRecords& records)
+    TreeBuilder(const SealContext& context, const FrozenDraft& draft, FrozenTree& tree,
+                const HashedFiles& known, const std::map<NodeNumber, std::string>& texts,
+                NewRecords& records)
         : draft_(draft),
           overlay_(*draft.overlay),
-          files_(files),
+          tree_(tree),
+          known_(known),
           texts_(texts),
           records_(records),
           never_keep_(context.never_keep),
-          nodes_(context.store.catalog(), records) {}
+          nodes_(context.store.catalog(), records) {
+        for (const auto& file : tree.files) files_[file.node] = &file;
+    }
 
-    BuiltDraft build() {
-        BuiltDraft built;
-        auto& snapshot = built.sealed.snapshot;
-        snapshot = draft_.base_snapshot;
+    void build() {
+        tree_.snapshot = draft_.base_snapshot;
         const auto& root = *overlay_.node(root_number);
-        snapshot.root = directory(root);
-        snapshot.root_attributes = root.attributes;
-        beside(built);
-        // Only run data keeps all that stands beside the root; a version keeps what it knows.
-        note_directories(root, snapshot.root, 0, built.sealed.directories);
-        built.sealed.base.tree = tree_id(snapshot);
-        records_.emplace(built.sealed.base.tree.digest, encode_snapshot(snapshot));
-        built.digest = version_digest(snapshot);
-        built.worth_a_version = worth_;
-        built.changed = changed_;
-        built.put = put_;
-        built.sealed.files = files_;
-        return built;
+        tree_.snapshot.root = directory(root);
+        tree_.snapshot.root_attributes = root.attributes;
+        beside();
     }
 
 private:
@@ -127,21 +76,21 @@ private:
         std::vector<Edit> edits;
         for (const auto& [name, value] : overlay_.names(dir.number)) {
             if (dir.number == root_number && name == art_dir_name) continue;
-            if (value.node == 0) {
-                edits.push_back({name, std::nullopt});
-                worth_ = true;
-                ++changed_;
-                continue;
-            }
-            const auto& node = *overlay_.node(value.node);
             if (never_kept(never_keep_, name)) {
                 edits.push_back({name, std::nullopt});
                 continue;
             }
+            if (value.node == 0) {
+                edits.push_back({name, std::nullopt});
+                tree_.worth_a_version = true;
+                ++tree_.changed;
+                continue;
+            }
+            const auto& node = *overlay_.node(value.node);
             if (node.special != 0) {  // of the draft only; what it took the place of is gone
                 edits.push_back({name, std::nullopt});
-                worth_ = worth_ || value.serial == 0;
-                changed_ += value.serial == 0 ? 1 : 0;
+                tree_.worth_a_version = tree_.worth_a_version || value.serial == 0;
+                tree_.changed += value.serial == 0 ? 1 : 0;
                 continue;
             }
             if (node.kind == Kind::directory && !node.kept) continue;  // only looked at
@@ -160,24 +109,33 @@ private:
         entry.name = name;
         entry.kind = node.kind;
         entry.attributes = node.attributes;
-        ++put_;
+        ++tree_.put;
         if (node.kind == Kind::directory) {
-            if (node.base && node.changed) worth_ = true;  // moved, or other attributes
+            if (node.base && node.changed)
+                tree_.worth_a_version = true;  // moved, or other attributes
             entry.dir = directory(node);
             return entry;
         }
         if (node.changed) {
-            worth_ = true;
-            ++changed_;
+            tree_.worth_a_version = true;
+            ++tree_.changed;
         }
         if (node.kind == Kind::symlink) {
             entry.target = node.target;
             return entry;
         }
-        auto staged = files_.find(node.number);
-        entry.digest = staged == files_.end() ? node.digest : staged->second.digest;
-        entry.size = staged == files_.end() ? node.size : staged->second.size;
+        auto [digest, size] = content(node);
+        entry.digest = digest;
+        entry.size = size;
         return entry;
+    }
+
+    Hashed content(const OverlayNode& node) const {
+        auto staged = files_.find(node.number);
+        if (staged == files_.end()) return {node.digest, node.size};
+        auto known = known_.find(staged->second->stand_in);
+        if (known != known_.end()) return known->second;
+        return {staged->second->stand_in, staged->second->size};
     }
 
     const OverlayNode* beside_root(const char* name) const {
@@ -187,65 +145,34 @@ private:
         return overlay_.node(found->second.node);
     }
 
-    void beside(BuiltDraft& built) {
-        auto& snapshot = built.sealed.snapshot;
+    void beside() {
+        auto& snapshot = tree_.snapshot;
         snapshot.metadata.reset();
         if (const auto* node = beside_root(metadata_name)) {
-            auto staged = files_.find(node->number);
-            snapshot.metadata =
-                staged == files_.end()
-                    ? Snapshot::Metadata{node->digest, node->size}
-                    : Snapshot::Metadata{staged->second.digest, staged->second.size};
+            auto [digest, size] = content(*node);
+            snapshot.metadata = Snapshot::Metadata{digest, size};
         }
-        if (snapshot.metadata != draft_.base_snapshot.metadata) worth_ = true;
         snapshot.description.reset();
         if (const auto* node = beside_root(description_name))
             snapshot.description =
                 texts_.contains(node->number) ? texts_.at(node->number) : node->target;
-        if (snapshot.description != draft_.base_snapshot.description) worth_ = true;
+        const auto& base = draft_.base_snapshot;
+        if (snapshot.metadata != base.metadata || snapshot.description != base.description)
+            tree_.worth_a_version = true;
         if (const auto* node = beside_root(type_name); node && texts_.contains(node->number))
-            built.type = texts_.at(node->number);
-    }
-
-    // Where the draft's directories are in the new tree, for views that go on with it.
-    void note_directories(const OverlayNode& dir, const DirRef& ref, std::uint32_t rank,
-                          std::map<NodeNumber, SealedDraft::Directory>& out) {
-        out[dir.number] = {ref, rank};
-        for (const auto& [name, value] : overlay_.names(dir.number)) {
-            const auto* node = value.node == 0 ? nullptr : overlay_.node(value.node);
-            if (node == nullptr || node->kind != Kind::directory) continue;
-            if (auto found = find(nodes_, ref, rank, name))
-                note_directories(*node, found->entry.dir, found->rank, out);
-        }
+            tree_.type = texts_.at(node->number);
     }
 
     const FrozenDraft& draft_;
     const Overlay& overlay_;
-    const std::map<NodeNumber, Hashed>& files_;
+    FrozenTree& tree_;
+    const HashedFiles& known_;
     const std::map<NodeNumber, std::string>& texts_;
     NewRecords& records_;
     const std::vector<std::string>& never_keep_;
     BuildNodes nodes_;
-    bool worth_ = false;
-    std::uint32_t changed_ = 0;
-    std::uint32_t put_ = 0;
+    std::map<NodeNumber, const StagedFile*> files_;
 };
-
-// The staged nodes that some name of the draft leads to.
-std::set<NodeNumber> reachable(const Overlay& overlay) {
-    std::set<NodeNumber> found;
-    std::vector<NodeNumber> directories{root_number, art_dir_number};
-    while (!directories.empty()) {
-        NodeNumber directory = directories.back();
-        directories.pop_back();
-        for (const auto& [name, value] : overlay.names(directory)) {
-            const auto* node = value.node == 0 ? nullptr : overlay.node(value.node);
-            if (node == nullptr || !found.insert(value.node).second) continue;
-            if (node->kind == Kind::directory) directories.push_back(value.node);
-        }
-    }
-    return found;
-}
 
 // Description and type, where the draft wrote them: one line each, without what `echo` adds.
 Result<std::map<NodeNumber, std::string>> staged_texts(const Store& store, const Overlay& overlay) {
@@ -263,43 +190,120 @@ Result<std::map<NodeNumber, std::string>> staged_texts(const Store& store, const
     return texts;
 }
 
+// Never that of any bytes; of this draft's file alone.
+Digest stand_in_of(const DraftId& draft, NodeNumber node, std::uint64_t staging) {
+    return sha256("artfs stand-in " + draft.text() + " " + std::to_string(node) + " " +
+                  std::to_string(staging));
+}
+
 }  // namespace
 
-Result<std::vector<BuiltDraft>> build_drafts(const SealContext& context,
-                                             const std::vector<FrozenDraft>& drafts,
-                                             NewRecords& records) {
-    std::vector<StagedFile> files;
-    for (std::size_t i = 0; i < drafts.size(); ++i) {
-        for (NodeNumber number : reachable(*drafts[i].overlay)) {
-            const auto* node = drafts[i].overlay->node(number);
-            if (node->staging != 0) files.push_back({i, number, node->staging, {}});
+std::shared_ptr<const Node> BuildNodes::node(const Digest& stored) {
+    if (auto found = records_.find(stored); found != records_.end())
+        return std::make_shared<const Node>(decode_node(found->second));
+    return catalog_.node(stored);
+}
+
+std::set<NodeNumber> kept_nodes(const Overlay& overlay,
+                                const std::vector<std::string>& never_keep) {
+    std::set<NodeNumber> found;
+    std::vector<NodeNumber> directories{root_number, art_dir_number};
+    while (!directories.empty()) {
+        NodeNumber directory = directories.back();
+        directories.pop_back();
+        for (const auto& [name, value] : overlay.names(directory)) {
+            const auto* node = value.node == 0 ? nullptr : overlay.node(value.node);
+            if (node == nullptr || never_kept(never_keep, name)) continue;
+            if (!found.insert(value.node).second) continue;
+            if (node->kind == Kind::directory) directories.push_back(value.node);
         }
     }
-    if (auto hashed = hash_all(context.store, files); !hashed)
-        return tl::unexpected(hashed.error());
+    return found;
+}
 
-    const auto& objects = context.store.objects();
+Result<std::vector<StagedFile>> staged_files(const SealContext& context, const FrozenDraft& draft) {
+    std::vector<StagedFile> files;
+    for (NodeNumber number : kept_nodes(*draft.overlay, context.never_keep)) {
+        const auto* node = draft.overlay->node(number);
+        if (node->staging == 0) continue;
+        struct stat status {};
+        if (stat(context.store.staging_path(node->staging).c_str(), &status) != 0)
+            return fail_errno("stat of a staging file");
+        files.push_back({number, node->staging, stand_in_of(draft.id, number, node->staging),
+                         static_cast<std::uint64_t>(status.st_size)});
+    }
+    return files;
+}
+
+Result<HashedFiles> hash_files(const Store& store, const std::vector<StagedFile>& files) {
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;  // guards the two below
+    Result<> outcome;
+    HashedFiles hashed;
+    auto work = [&] {
+        for (std::size_t at = next++; at < files.size(); at = next++) {
+            auto done = hash_and_sync(store, files[at]);
+            std::lock_guard lock(mutex);
+            if (done) {
+                hashed.emplace(files[at].stand_in, *done);
+                continue;
+            }
+            if (outcome) outcome = tl::unexpected(done.error());
+            next = files.size();
+        }
+    };
+    std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+    std::vector<std::thread> helpers;
+    for (std::size_t i = 1; i < std::min(cores, files.size()); ++i) helpers.emplace_back(work);
+    work();
+    for (auto& helper : helpers) helper.join();
+    if (!outcome) return tl::unexpected(outcome.error());
+
+    const auto& objects = store.objects();
     std::vector<Digest> digests;
-    std::vector<std::map<NodeNumber, Hashed>> by_draft(drafts.size());
     for (const auto& file : files) {
-        auto linked = objects.link(context.store.staging_path(file.staging), file.hashed.digest);
-        if (!linked) return tl::unexpected(linked.error());
-        digests.push_back(file.hashed.digest);
-        by_draft[file.draft][file.node] = file.hashed;
+        const auto& digest = hashed.at(file.stand_in).digest;
+        if (auto linked = objects.link(store.staging_path(file.staging), digest); !linked)
+            return tl::unexpected(linked.error());
+        digests.push_back(digest);
     }
     if (auto synced = objects.sync_directories(digests); !synced)
         return tl::unexpected(synced.error());
+    return hashed;
+}
 
-    std::vector<BuiltDraft> built;
-    for (std::size_t i = 0; i < drafts.size(); ++i) {
-        auto texts = staged_texts(context.store, *drafts[i].overlay);
-        if (!texts) return tl::unexpected(texts.error());
-        TreeBuilder builder(context, drafts[i], by_draft[i], *texts, records);
-        built.push_back(builder.build());
-        built.back().sealed.id = drafts[i].id;
-        built.back().sealed.artifact = drafts[i].artifact;
+Result<FrozenTree> build_tree(const SealContext& context, const FrozenDraft& draft,
+                              std::vector<StagedFile> files, const HashedFiles& known,
+                              NewRecords& records) {
+    auto texts = staged_texts(context.store, *draft.overlay);
+    if (!texts) return tl::unexpected(texts.error());
+    FrozenTree tree;
+    tree.files = std::move(files);
+    TreeBuilder(context, draft, tree, known, *texts, records).build();
+    if (tree.worth_a_version && draft.merges && !draft.begins_empty && draft.head &&
+        draft.head->base.tree != draft.base.tree) {
+        BuildNodes nodes(context.store.catalog(), records);
+        auto sink = [&](const Digest& stored, std::string bytes) {
+            records.emplace(stored, std::move(bytes));
+        };
+        auto merged =
+            merge_trees(nodes, draft.base_snapshot, draft.head->snapshot, tree.snapshot, sink);
+        tree.merged = merged.has_value();
+        if (merged) tree.snapshot = std::move(*merged);
     }
-    return built;
+    tree.tree = tree_id(tree.snapshot);
+    records.emplace(tree.tree.digest, encode_snapshot(tree.snapshot));
+    return tree;
+}
+
+Result<FrozenTree> build_hashed(const SealContext& context, const FrozenDraft& draft,
+                                HashedFiles& known, NewRecords& records) {
+    auto files = staged_files(context, draft);
+    if (!files) return tl::unexpected(files.error());
+    auto hashed = hash_files(context.store, *files);
+    if (!hashed) return tl::unexpected(hashed.error());
+    known.insert(hashed->begin(), hashed->end());
+    return build_tree(context, draft, std::move(*files), known, records);
 }
 
 }  // namespace artfs

@@ -1,29 +1,55 @@
-// A frozen draft's bytes and names as objects and a tree.
+// A frozen draft's names as a tree, and its bytes as objects.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "drafts/seal.h"
 
 namespace artfs {
 
-struct BuiltDraft {
-    SealedDraft sealed;  // without outcome and version
-    Digest digest;       // of the version it would be
-    std::optional<std::string> type;
-    bool worth_a_version = false;
-    std::uint32_t changed = 0;  // files put or removed
-    std::uint32_t put = 0;      // entries the draft itself put into the tree
+// Hashes, syncs and links the files of frozen trees; what was hashed, by what stood for it.
+Result<HashedFiles> hash_files(const Store& store, const std::vector<StagedFile>& files);
+
+// The staged files of a draft that are kept, their sizes as they are now.
+Result<std::vector<StagedFile>> staged_files(const SealContext& context, const FrozenDraft& draft);
+
+// The tree of a frozen draft, merged with the head of its queue where that may be. Files that are
+// in `known` have their digests, the others have what stands for them. New nodes go to `records`.
+Result<FrozenTree> build_tree(const SealContext& context, const FrozenDraft& draft,
+                              std::vector<StagedFile> files, const HashedFiles& known,
+                              NewRecords& records);
+
+// The same of a draft whose files are hashed here; what they hashed to is added to `known`.
+Result<FrozenTree> build_hashed(const SealContext& context, const FrozenDraft& draft,
+                                HashedFiles& known, NewRecords& records);
+
+// Nodes that were made just now, and then the catalog's.
+class BuildNodes : public NodeSource {
+public:
+    BuildNodes(const Catalog& catalog, const NewRecords& records)
+        : records_(records), catalog_(catalog) {}
+    std::shared_ptr<const Node> node(const Digest& stored) override;
+
+private:
+    const NewRecords& records_;
+    CatalogNodes catalog_;
 };
 
-// New records, by digest, not written yet.
-using NewRecords = std::unordered_map<Digest, std::string>;
+// Where the draft's names are in a tree, for views that go on with it.
+void note_places(const Overlay& overlay, NodeSource& nodes, const Snapshot& snapshot,
+                 SealedDraft& sealed);
 
-// Hashes, syncs and links every staged file that the frozen drafts name, and builds their trees.
-Result<std::vector<BuiltDraft>> build_drafts(const SealContext& context,
-                                             const std::vector<FrozenDraft>& drafts,
-                                             NewRecords& records);
+// A tree with the digests of its bytes in place of what stood for them. `reference`: a tree near
+// it that has none of those.
+struct Resolved {
+    Snapshot snapshot;
+    std::unordered_map<Digest, DirRef> directories;  // that changed, by their stored digest
+};
+Resolved resolve_tree(NodeSource& nodes, const Snapshot& reference, const Snapshot& frozen,
+                      const HashedFiles& files, const NodeSink& sink);
 
 }  // namespace artfs

@@ -200,6 +200,7 @@ private:
         }
         for (const auto& draft : txn.drafts()) {
             marks.tree(draft.base.tree);
+            if (draft.frozen_tree) marks.tree(*draft.frozen_tree);
             marks.overlay(Overlay::from_rows(Snapshot{}, txn.draft_rows(draft.id)));
         }
         for (const auto& tree : needed_.trees) marks.tree(tree);

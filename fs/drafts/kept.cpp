@@ -1,5 +1,6 @@
 #include "drafts/kept.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +10,35 @@
 
 namespace artfs {
 
+bool is_built_on(const ReadTxn& txn, const DraftRecord& draft) {
+    auto drafts = txn.drafts();
+    return draft.promised &&
+           std::any_of(drafts.begin(), drafts.end(), [&](const DraftRecord& other) {
+               return other.base.version == draft.promised;
+           });
+}
+
 namespace {
+
+std::optional<Head> head_of(const ReadTxn& txn, const std::optional<VersionRecord>& version) {
+    if (!version) return std::nullopt;
+    return Head{{version->tree, version->id}, txn.snapshot(version->tree)};
+}
+
+// Its run is over: it merges with the head as it is now. What others built on while it was frozen
+// is sealed as it was then.
+void meet_head(const ReadTxn& txn, const DraftRecord& record, FrozenDraft& draft) {
+    auto artifact = record.artifact ? txn.artifact(*record.artifact) : std::nullopt;
+    if (!artifact) return;
+    if (record.promised && is_built_on(txn, record)) {
+        draft.promised = *record.promised;
+        draft.frozen_as = record.frozen_tree;
+        if (record.merged_with) draft.head = head_of(txn, txn.version(*record.merged_with));
+        return;
+    }
+    draft.merges = true;
+    if (artifact->head) draft.head = head_of(txn, txn.version(artifact->id, *artifact->head));
+}
 
 std::vector<DraftRecord> drafts_of(const ReadTxn& txn, const RunId& run) {
     auto drafts = txn.drafts();
@@ -55,7 +84,11 @@ Result<> keep_run_data(const SealContext& context) {
         for (const auto& draft : txn->drafts()) {
             auto run = txn->run(draft.run);
             if (draft.artifact || !run) continue;
-            orders.push_back({*run, draft.segment, {}, {load_kept(*txn, draft)}, {}, {}});
+            SealOrder order;
+            order.run = *run;
+            order.segment = draft.segment;
+            order.drafts.push_back(load_kept(*txn, draft));
+            orders.push_back(std::move(order));
         }
     }
     for (const auto& one : orders) {
@@ -80,6 +113,7 @@ FrozenDraft load_kept(const ReadTxn& txn, const DraftRecord& record) {
                               : txn.snapshot(record.base.tree);
     draft.overlay = std::make_shared<const Overlay>(
         Overlay::from_rows(draft.base_snapshot, txn.draft_rows(record.id)));
+    draft.begins_empty = record.begins_empty;
     return draft;
 }
 
@@ -121,6 +155,7 @@ Result<std::vector<SealedDraft>> seal_kept(const SealContext& context, const Run
         for (const auto& draft : drafts_of(*txn, run)) {
             order.segment = draft.segment;
             order.drafts.push_back(load_kept(*txn, draft));
+            meet_head(*txn, draft, order.drafts.back());
         }
     }
     if (order.drafts.empty()) return std::vector<SealedDraft>{};
@@ -129,12 +164,76 @@ Result<std::vector<SealedDraft>> seal_kept(const SealContext& context, const Run
     return sealed;
 }
 
+Result<std::vector<SealedDraft>> seal_aside(const SealContext& context, const DraftId& draft) {
+    SealOrder order;
+    order.aside = true;
+    {
+        auto txn = context.store.catalog().read();
+        auto record = txn->draft(draft);
+        auto run = record ? txn->run(record->run) : std::nullopt;
+        if (!run) return fail(ENOENT, "the draft is gone");
+        order.run = *run;
+        order.segment = record->segment;
+        order.drafts.push_back(load_kept(*txn, *record));
+        if (record->promised && is_built_on(*txn, *record)) {
+            order.drafts.back().promised = *record->promised;
+            order.drafts.back().frozen_as = record->frozen_tree;
+        }
+    }
+    auto sealed = seal(context, order);
+    if (sealed) remove_staging(context.store, order.drafts);
+    return sealed;
+}
+
+Result<std::vector<TakenOver>> take_over_kept(const SealContext& context, const RunRecord& from,
+                                              const RunRecord& to) {
+    std::vector<TakenOver> taken;
+    {
+        auto txn = context.store.catalog().read();
+        for (auto& record : drafts_of(*txn, from.id)) {
+            if (!record.artifact) continue;
+            if (is_built_on(*txn, record))
+                return fail(EBUSY, "another run's draft is built on what " + from.name +
+                                       " left: commit or discard that first");
+            auto draft = load_kept(*txn, record);
+            Overlay overlay = *draft.overlay;
+            DraftChange sizes;
+            for (const auto& [number, node] : overlay.nodes()) {
+                struct stat status {};
+                if (node.staging == 0 ||
+                    stat(context.store.staging_path(node.staging).c_str(), &status) != 0)
+                    continue;
+                // Rows may be older than the last write.
+                sizes.nodes.push_back(node);
+                sizes.nodes.back().size = static_cast<std::uint64_t>(status.st_size);
+            }
+            overlay.apply(sizes);
+            record.run = to.id;
+            record.segment = 1;
+            record.state = DraftState::open;
+            record.why.clear();
+            record.promised.reset();
+            record.frozen_tree.reset();
+            record.merged_with.reset();
+            taken.push_back({record, draft.base_snapshot, std::move(overlay)});
+        }
+    }
+    auto written = context.write([&](WriteTxn& txn) {
+        for (const auto& one : taken) txn.put(one.record);
+        txn.put(to);
+    });
+    if (!written) return tl::unexpected(written.error());
+    return taken;
+}
+
 Result<std::vector<std::string>> drop_kept(const SealContext& context, const RunId& run) {
     std::vector<FrozenDraft> drafts;
     std::vector<std::string> names;
     {
         auto txn = context.store.catalog().read();
         for (const auto& draft : drafts_of(*txn, run)) {
+            if (is_built_on(*txn, draft))
+                return fail(EBUSY, "another run's draft is built on it: discard that first");
             drafts.push_back(load_kept(*txn, draft));
             auto artifact = draft.artifact ? txn->artifact(*draft.artifact) : std::nullopt;
             if (artifact) names.push_back(artifact->name);

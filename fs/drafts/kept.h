@@ -23,8 +23,23 @@ SealContext offline_context(Store& store);
 // Gives the first staging number that is free.
 Result<std::uint64_t> recover(const SealContext& context);
 
+// True if another draft has this one's frozen tree as its base.
+bool is_built_on(const ReadTxn& txn, const DraftRecord& draft);
+
 // Seals the run's kept drafts. None: an empty list.
 Result<std::vector<SealedDraft>> seal_kept(const SealContext& context, const RunId& run);
+
+// Seals one of them as a version that never becomes head.
+Result<std::vector<SealedDraft>> seal_aside(const SealContext& context, const DraftId& draft);
+
+// The kept drafts of a run as they are to go on in another run, to which they belong from now on.
+struct TakenOver {
+    DraftRecord record;
+    Snapshot base;
+    Overlay overlay;
+};
+Result<std::vector<TakenOver>> take_over_kept(const SealContext& context, const RunRecord& from,
+                                              const RunRecord& to);
 
 // Drops them, bytes too; the names of their artifacts.
 Result<std::vector<std::string>> drop_kept(const SealContext& context, const RunId& run);

@@ -44,6 +44,10 @@ std::string encode_node(const OverlayNode& node) {
     return out.take();
 }
 
+std::string encode_name(const OverlayName& name) {
+    return Encoder().u32(name.node).u64(name.serial).take();
+}
+
 Digest take_digest(Decoder& in) { return *Digest::from_bytes(in.raw(32)); }
 
 OverlayNode decode_node_row(NodeNumber number, std::string_view bytes) {
@@ -208,6 +212,21 @@ void Overlay::apply(const DraftChange& change) {
     }
 }
 
+void Overlay::promote(const Promotion& promotion) {
+    for (auto& [number, node] : nodes_) {
+        OverlayNode before = node;
+        if (node.base)
+            if (auto dir = promotion.directories.find(node.base->stored);
+                dir != promotion.directories.end())
+                node.base = dir->second;
+        if (auto file = promotion.files.find(node.digest); file != promotion.files.end())
+            node.digest = file->second.digest;
+        if (node.origin && node.origin->version == promotion.promised)
+            node.origin->version = *promotion.base.version;
+        if (node.kept && !(node == before)) dirty_nodes_.insert(number);
+    }
+}
+
 const OverlayNode* Overlay::node(NodeNumber number) const {
     auto found = nodes_.find(number);
     return found == nodes_.end() ? nullptr : &found->second;
@@ -314,8 +333,7 @@ std::map<std::string, std::optional<std::string>> Overlay::take_dirty_rows() {
     for (const auto& [directory, name] : dirty_names_) {
         auto& row = rows[name_key(directory, name)];
         const auto& all = names(directory);
-        if (auto found = all.find(name); found != all.end())
-            row = Encoder().u32(found->second.node).u64(found->second.serial).take();
+        if (auto found = all.find(name); found != all.end()) row = encode_name(found->second);
     }
     dirty_nodes_.clear();
     dirty_names_.clear();
@@ -332,6 +350,22 @@ void Overlay::put_back(const std::map<std::string, std::optional<std::string>>& 
         else
             dirty_names_.emplace(number, std::string(in.rest()));
     }
+}
+
+std::map<std::string, std::string> Overlay::rows() const {
+    std::map<std::string, std::string> rows;
+    for (const auto& [number, node] : nodes_)
+        if (node.kept) rows[node_key(number)] = encode_node(node);
+    for (const auto& [directory, names] : names_) {
+        const auto* above = node(directory);
+        if (above == nullptr || !above->kept) continue;
+        for (const auto& [name, value] : names) {
+            const auto* target = node(value.node);
+            if (target == nullptr ? value.node == 0 : target->kept)
+                rows[name_key(directory, name)] = encode_name(value);
+        }
+    }
+    return rows;
 }
 
 Overlay Overlay::from_rows(const Snapshot& base, const std::map<std::string, std::string>& rows) {

@@ -23,6 +23,7 @@
 #include "base/digest.h"
 #include "base/uid.h"
 #include "catalog/records.h"
+#include "drafts/promotion.h"
 #include "objects/tree.h"
 
 namespace artfs {
@@ -37,6 +38,7 @@ inline constexpr const char* art_dir_name = ".art";
 inline constexpr const char* metadata_name = "metadata.json";
 inline constexpr const char* description_name = "description";
 inline constexpr const char* type_name = "type";
+inline constexpr const char* commit_name = "commit";
 
 // The base file whose bytes a draft's file still holds: reading the copy is a use of that.
 struct Origin {
@@ -102,6 +104,8 @@ public:
     explicit Overlay(const Snapshot& base, const std::optional<VersionId>& version = std::nullopt);
 
     void apply(const DraftChange& change);
+    // The base, a frozen tree, was sealed.
+    void promote(const Promotion& promotion);
 
     const OverlayNode* node(NodeNumber number) const;
     NodeNumber next_number() const { return next_number_; }
@@ -144,6 +148,8 @@ public:
     std::map<std::string, std::optional<std::string>> take_dirty_rows();
     // They could not be kept: the next call gives them again, as they are then.
     void put_back(const std::map<std::string, std::optional<std::string>>& rows);
+    // Every row there is.
+    std::map<std::string, std::string> rows() const;
     bool is_dirty() const { return !dirty_nodes_.empty() || !dirty_names_.empty(); }
     // The overlay that rows describe, over `base`.
     static Overlay from_rows(const Snapshot& base, const std::map<std::string, std::string>& rows);

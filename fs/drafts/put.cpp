@@ -362,8 +362,13 @@ Result<std::vector<SealedDraft>> seal_sources(const SealContext& context, const 
     seal_order.run = ready.run;
     seal_order.run.ended = now();
     if (order.type) seal_order.types[order.artifact] = *order.type;
-    seal_order.drafts.push_back({DraftId::make(), ready.artifact.id, ready.base_id, ready.base,
-                                 std::make_shared<const Overlay>(draft.overlay())});
+    FrozenDraft whole;
+    whole.id = DraftId::make();
+    whole.artifact = ready.artifact.id;
+    whole.base = ready.base_id;
+    whole.base_snapshot = ready.base;
+    whole.overlay = std::make_shared<const Overlay>(draft.overlay());
+    seal_order.drafts.push_back(std::move(whole));
     auto sealed = seal(context, seal_order);
     if (!sealed) return sealed;
     ready.run = seal_order.run;

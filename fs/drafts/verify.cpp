@@ -5,26 +5,6 @@
 
 namespace artfs {
 
-namespace {
-
-// The draft's new nodes, then the catalog's.
-class BothNodes : public NodeSource {
-public:
-    BothNodes(const Catalog& catalog, const NewRecords& records)
-        : records_(records), catalog_(catalog) {}
-    std::shared_ptr<const Node> node(const Digest& stored) override {
-        if (auto found = records_.find(stored); found != records_.end())
-            return std::make_shared<const Node>(decode_node(found->second));
-        return catalog_.node(stored);
-    }
-
-private:
-    const NewRecords& records_;
-    CatalogNodes catalog_;
-};
-
-}  // namespace
-
 Result<Verified> verify_draft(const SealContext& context, const RunId& run,
                               const VersionRecord& version) {
     auto held = context.store.hold_contents();
@@ -40,14 +20,15 @@ Result<Verified> verify_draft(const SealContext& context, const RunId& run,
     }
     if (drafts.empty()) return fail(ENOENT, "the command wrote nothing to the artifact");
     NewRecords records;
-    auto built = build_drafts(context, drafts, records);
+    HashedFiles known;
+    auto built = build_hashed(context, drafts.front(), known, records);
     if (!built) return tl::unexpected(built.error());
-    const auto& draft = built->front();
+    const auto& made = built->snapshot;
     Verified out;
-    out.same = draft.digest == version.digest;
-    out.metadata_differs = draft.sealed.snapshot.metadata != sealed.metadata;
-    BothNodes nodes(context.store.catalog(), records);
-    diff(nodes, sealed.root, draft.sealed.snapshot.root, false,
+    out.same = version_digest(made) == version.digest;
+    out.metadata_differs = made.metadata != sealed.metadata;
+    BuildNodes nodes(context.store.catalog(), records);
+    diff(nodes, sealed.root, made.root, false,
          [&](const Difference& one) { out.different.push_back(one.path); });
     return out;
 }

@@ -125,6 +125,12 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, of
         state.buffer.mem, [&state, buffer = state.buffer](void*) { state.buffers.give(buffer); });
     state.buffer = {};
     serve(req, [owner, data, size, offset, fh = info->fh](Pending& pending) {
+        if (auto committed = pending.state.filesystem->write_commit(pending.request, fh)) {
+            if (!*committed) return pending.error(committed->error());
+            pending.answered = true;
+            fuse_reply_write(pending.req, size);
+            return;
+        }
         auto file = pending.state.filesystem->write_target(pending.request, fh);
         if (!file) return pending.error(file.error());
         pending.answered = true;

@@ -216,6 +216,9 @@ Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const 
     document["command"] = run.commands.empty() ? Json::array() : Json(document["commands"].front());
     if (run.parent)
         if (auto parent = at.txn.run(*run.parent)) document["parent"] = parent->name;
+    document["resumes"] = nullptr;
+    if (auto before = run.resumes ? at.txn.run(*run.resumes) : std::nullopt)
+        document["resumes"] = before->name;
     document["logs"] = logs_of(at, run, LogKind::logged);
     if (detail == Detail::brief) return document;
     document["executable"] = lossy_utf8(run.executable);

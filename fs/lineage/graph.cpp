@@ -226,6 +226,9 @@ private:
             for (const auto& use : at_.txn.uses_of(run.id))
                 if (auto input = at_.txn.version(use.version))
                     version(*input, depth + 1, files(use));
+            // It began with what the other had made of its own inputs.
+            if (auto before = run.resumes ? at_.txn.run(*run.resumes) : std::nullopt)
+                this->run(*before, depth + 1, {});
         } else {
             for (const auto& log : at_.txn.logs_of(run.id))
                 if (auto output = at_.txn.version(log.version);

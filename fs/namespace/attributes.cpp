@@ -39,8 +39,15 @@ Result<Attr> Filesystem::setattr(Request& request, NodeId node, const SetAttr& w
     // What is read may look as if it had been; only a draft remembers.
     if (!changes && (!drafted || !(wanted.atime || wanted.atime_now)))
         return attr_of(*resolved, node);
-    if (std::holds_alternative<const Synthetic*>(*resolved))
+    if (const auto* const* what = std::get_if<const Synthetic*>(&*resolved)) {
+        const auto* artifact = mount_.loader.artifact((*what)->artifact);
+        if ((*what)->place == Place::artifact && artifact != nullptr)
+            return change_artifact(request, node, *artifact, wanted);
+        // `> commit` empties it first.
+        if ((*what)->place == Place::view_document && (*what)->name == commit_name && wanted.size)
+            return attr_of(*resolved, node);
         return fail(EPERM, "made by the mount");
+    }
     if (std::holds_alternative<OfVersion>(*resolved)) return fail(EROFS, "versions never change");
 
     const auto* own = std::get_if<OfView>(&*resolved);

@@ -58,6 +58,8 @@ public:
     void passthrough_refused(std::uint64_t fh);
     Result<ReadSource> read_source(Request& request, std::uint64_t fh);
     Result<std::shared_ptr<DataFile>> write_target(Request& request, std::uint64_t fh);
+    // A write to a view's `commit` seals its draft; none: the handle is of something else.
+    std::optional<Result<>> write_commit(Request& request, std::uint64_t fh);
     Result<> fsync(Request& request, std::uint64_t fh, NodeId node);
     Result<> fallocate(Request& request, std::uint64_t fh, int mode, std::uint64_t offset,
                        std::uint64_t length);
@@ -138,6 +140,7 @@ private:
     // ---- changing
     // The caller may write in the view, its run is recorded and the draft exists.
     Result<> begin_write(Request& request, const View& view);
+    Result<> may_write(const Request& request, const View& view) const;
     Result<> refuse_name(const OfView& dir, const std::string& name) const;
     // The directory that shall get `name`, once everything allows it: the draft has begun.
     Result<OfView> place_for(Request& request, NodeId parent, const std::string& name);
@@ -180,6 +183,8 @@ private:
 
     Result<EntryReply> make_artifact(Request& request, const std::string& name, std::uint32_t mode);
     Result<> remove_artifact(Request& request, const std::string& name);
+    Result<Attr> change_artifact(Request& request, NodeId node, const ArtifactState& artifact,
+                                 const SetAttr& wanted);
     Result<EntryReply> set_alias(Request& request, const ArtifactState& artifact,
                                  const std::string& name, const std::string& target);
     Result<> erase_alias(Request& request, const ArtifactState& artifact, const std::string& name);
@@ -198,11 +203,14 @@ private:
                                     bool write);
     void bring_up_to_date(Request& request, const Synthetic& what);
     Result<OpenReply> open_text(Request& request, NodeId node, const Synthetic& what);
+    Result<OpenReply> open_commit(Request& request, NodeId node, const Synthetic& what);
     OpenReply open_new(Request& request, const OverlayNode& node, NodeId id, int flags);
     OpenReply opened(const Request& request, const Handle& handle,
                      std::optional<Digest> passthrough = std::nullopt);
+    void settle_abandoned(Request& request, const RunId& reader, const Resolved& resolved);
     void note_use(Request& request, const RunId& run, const Resolved& resolved);
     std::optional<Digest> object_of(const Resolved& resolved) const;
+    std::shared_ptr<DataFile> clean_file(const Digest& digest);
 
     Mount& mount_;
     RunKeeper& runs_;

@@ -205,8 +205,10 @@ Result<std::string> Filesystem::readlink(Request& request, NodeId node) {
         case Place::latest: {
             const auto* artifact = mount_.loader.artifact(what.artifact);
             if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
-            runs_.settle(request, what.artifact);
             auto who = runs_.who(request, false);
+            // A run goes on upon what is frozen; others are shown versions.
+            runs_.settle(request, what.artifact,
+                         who.run ? RunKeeper::Settled::frozen : RunKeeper::Settled::sealed);
             if (who.run) return "@" + runs_.view(request, *who.run, *artifact).name;
             if (!artifact->record.head) return "new";
             return "v" + std::to_string(*artifact->record.head);

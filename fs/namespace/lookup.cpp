@@ -183,8 +183,9 @@ Result<EntryReply> Filesystem::lookup_view(Request& request, const OfView& dir,
                              NodeId::make(NodeKind::view_base, view.base_serial, ranked->rank)));
     }
     if (dir.node->number != art_dir_number) return surely_absent();
-    bool document = name == "base" || (name == type_name &&
-                                       mount_.loader.artifact(*view.artifact)->record.type_fixed);
+    bool document =
+        name == "base" || name == commit_name ||
+        (name == type_name && mount_.loader.artifact(*view.artifact)->record.type_fixed);
     if (document) {
         auto reply = synthetic_entry(
             request, Synthetic{Place::view_document, *view.artifact, {}, {}, view.serial, name});

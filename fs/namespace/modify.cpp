@@ -11,7 +11,28 @@ Result<> Filesystem::begin_write(Request& request, const View& view) {
     auto who = runs_.who(request, true);
     if (!view.writable || !who.run || *who.run != view.run)
         return fail(EROFS, "another run's view");
+    if (auto allowed = may_write(request, view); !allowed) return allowed;
+    if (runs_.must_begin_empty(view)) {
+        auto gone = runs_.begin_empty(request, view);
+        auto root = NodeId::make(NodeKind::view, view.serial, root_number);
+        for (const auto& name : gone) mount_.kernel.invalidate_entry(root, name);
+        return fail(ESTALE, "the draft begins empty: look again");
+    }
     runs_.ensure_draft(request, view);
+    return {};
+}
+
+// `chmod a-w ARTIFACT` makes its views read-only, to everybody; else it is Unix permission.
+Result<> Filesystem::may_write(const Request& request, const View& view) const {
+    const auto* artifact = view.artifact ? mount_.loader.artifact(*view.artifact) : nullptr;
+    if (artifact == nullptr) return {};
+    const auto& record = artifact->record;
+    if ((record.mode & 0222U) == 0) return fail(EROFS, "the artifact is read-only");
+    std::uint32_t needed = request.uid == record.uid   ? S_IWUSR
+                           : request.gid == record.gid ? S_IWGRP
+                                                       : S_IWOTH;
+    if (request.uid != 0 && (record.mode & needed) == 0)
+        return fail(EACCES, "the artifact is another user's");
     return {};
 }
 
@@ -24,7 +45,7 @@ Result<> Filesystem::refuse_name(const OfView& dir, const std::string& name) con
                    ? name == art_dir_name
                    : name == "run.json" || name == "uses" || name == "logs" || name == "view";
     else if (number == art_dir_number)
-        ours = name == "base";
+        ours = name == "base" || name == commit_name;
     if (ours) return fail(EPERM, "the name is the mount's own");
     if (number == art_dir_number && name == type_name &&
         mount_.loader.artifact(*dir.view->artifact)->record.type_fixed)

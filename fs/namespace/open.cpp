@@ -21,6 +21,12 @@ bool reads(int flags) { return (flags & O_ACCMODE) != O_WRONLY; }
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
 }  // namespace
 
+std::shared_ptr<DataFile> Filesystem::clean_file(const Digest& digest) {
+    // In a frozen tree that is not sealed yet the bytes are still where they were written.
+    if (auto staging = mount_.session.stand_in(digest)) return mount_.files.staging(*staging);
+    return mount_.files.object(digest);
+}
+
 std::optional<Digest> Filesystem::object_of(const Resolved& resolved) const {
     if (const auto* of = std::get_if<OfVersion>(&resolved)) return of->entry.digest;
     if (const auto* of = std::get_if<OfBase>(&resolved)) return of->located.entry.digest;
@@ -28,6 +34,13 @@ std::optional<Digest> Filesystem::object_of(const Resolved& resolved) const {
         if (of->node->staging == 0 && !of->node->inline_text && of->node->special == 0)
             return of->node->digest;
     return std::nullopt;
+}
+
+void Filesystem::settle_abandoned(Request& request, const RunId& reader, const Resolved& resolved) {
+    if (const auto* of = std::get_if<OfView>(&resolved))
+        runs_.settle_abandoned(request, reader, *of->view);
+    if (const auto* of = std::get_if<OfBase>(&resolved))
+        runs_.settle_abandoned(request, reader, *of->view);
 }
 
 void Filesystem::note_use(Request& request, const RunId& run, const Resolved& resolved) {
@@ -122,6 +135,8 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, s
         from.digest = base->located.entry.digest;
         from.size = base->located.entry.size;
     }
+    if (auto staging = mount_.session.stand_in(from.digest); staging && from.staging == 0)
+        from.staging = *staging;
     if (from.staging != 0) {
         if (auto open = mount_.files.open_staging(from.staging)) {
             struct stat status {};
@@ -168,7 +183,8 @@ Result<OpenReply> Filesystem::open_resolved(Request& request, NodeId node, const
     handle.read = !write;
     handle.write = write;
     auto object = object_of(resolved);
-    bool passthrough = !write && object && mount_.options.passthrough_why.empty() &&
+    bool passthrough = !write && object && !mount_.session.stand_in(*object) &&
+                       mount_.options.passthrough_why.empty() &&
                        mount_.session.open_counts(node).cached == 0;
     handle.path = passthrough ? DataPath::passthrough : DataPath::cached;
     if (!passthrough) object.reset();
@@ -183,6 +199,8 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
             if ((*what)->place == Place::view_document && (*what)->name == type_name &&
                 writes(flags))
                 return fail(EROFS, "the type is fixed by the first version");
+            if ((*what)->place == Place::view_document && (*what)->name == commit_name)
+                return open_commit(request, node, **what);
             if (writes(flags)) return fail(EROFS, "made by the mount");
             return open_text(request, node, **what);
         }
@@ -206,6 +224,7 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
     bool empties = (flags & O_TRUNC) != 0;
     // Opening what the base has, to read it or to change a part of it, is a use.
     bool uses = who.run && (reads(flags) || !empties);
+    if (uses) settle_abandoned(request, *who.run, *resolved);
     auto before = *resolved;
     if (write) {
         if (uses) note_use(request, *who.run, before);
@@ -280,7 +299,7 @@ Result<ReadSource> Filesystem::read_source(Request& /*request*/, std::uint64_t f
     if (!resolved) return tl::unexpected(resolved.error());
     std::shared_ptr<DataFile> file;
     if (auto object = object_of(*resolved))
-        file = mount_.files.object(*object);
+        file = clean_file(*object);
     else
         file = mount_.files.staging(std::get<OfView>(*resolved).node->staging);
     held_[fh] = file;

@@ -1,4 +1,6 @@
 // Filesystem: opening the documents that the mount makes up.
+#include <spdlog/spdlog.h>
+
 #include "namespace/filesystem.h"
 
 namespace artfs {
@@ -6,6 +8,7 @@ namespace artfs {
 namespace {
 constexpr unsigned step_text = 4;
 constexpr unsigned step_recorded = 11;
+constexpr unsigned step_committed = 12;
 }  // namespace
 
 // What a live run has used so far is told from the catalog: it goes there first.
@@ -48,6 +51,38 @@ Result<OpenReply> Filesystem::open_text(Request& request, NodeId node, const Syn
     handle.path = DataPath::text;
     texts_[handle.fh] = text;
     return opened(request, handle);
+}
+
+Result<OpenReply> Filesystem::open_commit(Request& request, NodeId node, const Synthetic& what) {
+    auto who = runs_.who(request, true);
+    const auto* view = mount_.session.view(what.view);
+    if (view == nullptr || !who.run || *who.run != view->run)
+        return fail(EROFS, "another run's view");
+    Handle handle;
+    handle.fh = mount_.session.next_handle();
+    handle.node = node;
+    handle.read = true;
+    handle.path = DataPath::text;
+    texts_[handle.fh] = std::make_shared<const std::string>();
+    return opened(request, handle);
+}
+
+std::optional<Result<>> Filesystem::write_commit(Request& request, std::uint64_t fh) {
+    const auto* handle = mount_.session.handle(fh);
+    const auto* what = handle == nullptr ? nullptr : mount_.session.synthetic(handle->node);
+    if (what == nullptr || what->place != Place::view_document || what->name != commit_name)
+        return std::nullopt;
+    if (request.did(step_committed)) return Result<>{};
+    Suspend wait{[this, &request, serial = what->view](Suspend::Resume resume) {
+        runs_.commit_view(serial, false,
+                          [&request, resume](Result<std::vector<SealedDraft>> sealed) {
+                              request.steps_done |= 1U << step_committed;
+                              if (!sealed) spdlog::warn("no commit: {}", sealed.error().message);
+                              resume(sealed ? 0 : sealed.error().code);
+                          });
+    }};
+    wait.may_interrupt = true;
+    throw wait;
 }
 
 }  // namespace artfs

@@ -149,6 +149,8 @@ Attr Filesystem::attr_of(const Synthetic& what, NodeId node) {
         case Place::version_document:
         case Place::view_document:
             if (auto text = short_document(mount_, what)) attr.size = text->size();
+            if (what.place == Place::view_document && what.name == commit_name)
+                attr.mode = S_IFREG | 0644;
             break;
         case Place::graph_dot:
         case Place::graph_json:

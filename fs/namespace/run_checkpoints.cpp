@@ -15,6 +15,7 @@ DraftRecord RunKeeper::draft_record(const View& view, DraftState state,
     record.segment = live == nullptr ? 1 : live->record.segments;
     record.artifact = view.artifact;
     record.base = base;
+    record.begins_empty = view.begins_empty;
     record.created = view.draft_since;
     record.state = state;
     record.why = why;
@@ -61,7 +62,15 @@ struct Checkpoint {
             for (const auto& use : run.uses) txn.put(use);
         }
         for (const auto& draft : drafts) {
-            txn.put(draft.record);
+            DraftRecord kept = draft.record;
+            // Others may have built on what an abandoned draft was frozen as.
+            auto known = txn.draft(kept.id);
+            if (known && kept.state == DraftState::abandoned) {
+                kept.promised = known->promised;
+                kept.frozen_tree = known->frozen_tree;
+                kept.merged_with = known->merged_with;
+            }
+            txn.put(kept);
             for (const auto& [key, value] : draft.rows) {
                 if (value)
                     txn.put_draft_row(draft.record.id, key, *value);
@@ -78,7 +87,8 @@ void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
     auto all = std::make_shared<Checkpoint>();
     for (const auto& [serial, view] : mount_.session.views()) {
         bool unkept = unkept_views_.contains(serial);
-        bool open = !view.sealing && view.abandoned.empty() && view.overlay.is_dirty();
+        bool open =
+            view.stage == DraftStage::open && view.abandoned.empty() && view.overlay.is_dirty();
         if (!view.draft || !(unkept || open)) continue;
         auto state = view.abandoned.empty() ? DraftState::open : DraftState::abandoned;
         all->drafts.push_back({serial, draft_record(view, state, view.abandoned),
@@ -126,6 +136,7 @@ void RunKeeper::tick() {
     std::erase_if(
         roots_, [](const auto& root) { return !root.second->pidfd || !alive(root.second->pidfd); });
     checkpoint();
+    sweep();
     mount_.executor.pool([this] { mount_.store.restore_ballast(); });
 }
 

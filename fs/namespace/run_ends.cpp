@@ -78,6 +78,19 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status) 
     try_to_end(run);
 }
 
+const Handle* RunKeeper::writer_in(const View& view) const {
+    for (const auto& [fh, handle] : mount_.session.handles()) {
+        if (!handle.write) continue;
+        NodeId node = handle.node;
+        const auto* base = mount_.session.view_base(node.serial());
+        if (node.kind() == NodeKind::view ? node.serial() == view.serial
+                                          : node.kind() == NodeKind::view_base && base != nullptr &&
+                                                base->view == view.serial)
+            return &handle;
+    }
+    return nullptr;
+}
+
 const Handle* RunKeeper::writer_of(const RunId& run) const {
     for (const auto& [fh, handle] : mount_.session.handles())
         if (handle.write && handle.run == run) return &handle;
@@ -90,15 +103,33 @@ void RunKeeper::handle_closed(const std::optional<RunId>& run) {
 
 void RunKeeper::try_to_end(const RunId& run) {
     const auto* live = mount_.session.run(run);
-    if (live == nullptr || !live->exited || live->closing) return;
+    if (live == nullptr || !live->exited || live->closing || live->reopened) return;
     if (facts_pending_.contains(run) || writer_of(run) != nullptr) return;
     if (!live->recorded) return drop_run(run);
-    if (live->record.state != RunState::finished) {
+    end_drafts(run);
+}
+
+// What the policies want sealed is sealed, the rest kept; the run is over.
+void RunKeeper::end_drafts(const RunId& run) {
+    const auto* live = mount_.session.run(run);
+    std::vector<std::uint32_t> unwanted;
+    for (const auto& [artifact, serial] : live->views) {
+        const auto* view = mount_.session.view(serial);
+        if (view->stage != DraftStage::open) {  // asked again when that seal is over
+            if (live->reopened)
+                mount_.kernel.after(release_grace_ms, [this, run] { close_reopened(run); });
+            return;
+        }
+        if (view->draft && view->abandoned.empty() && !seals_at_end(*live, *view))
+            unwanted.push_back(serial);
+    }
+    if (!unwanted.empty()) {
         std::string why = "its run " + std::string(to_string(live->record.state));
         if (live->record.exit_code)
             why += " with status " + std::to_string(*live->record.exit_code);
         if (live->record.signal) why += " by signal " + std::to_string(*live->record.signal);
-        abandon_drafts(run, why);
+        for (auto serial : unwanted) abandon_draft(*mount_.session.view(serial), why);
+        checkpoint();
     }
     seal_and_close(run);
 }
@@ -112,6 +143,7 @@ void RunKeeper::drop_run(const RunId& run) {
     exited_.erase(run);
     known_status_.erase(run);
     lingering_.erase(run);
+    survivors_.erase(run);
     mount_.session.apply(0, EndedRun{run});
 }
 
@@ -125,16 +157,30 @@ void RunKeeper::wake(const RunId& run, int error) {
     for (auto& resume : ready) resume(error);
 }
 
-void RunKeeper::settle(Request& request, const ArtifactId& artifact) {
+void RunKeeper::wake_if_frozen(const RunId& run) {
+    const auto* live = mount_.session.run(run);
+    if (live == nullptr || !live->closing) return;
+    std::vector<Suspend::Resume> ready;
+    std::erase_if(waiters_, [&](Waiter& waiter) {
+        if (waiter.run != run || waiter.until != Settled::frozen) return false;
+        ready.push_back(std::move(waiter.resume));
+        return true;
+    });
+    for (auto& resume : ready) resume(0);
+}
+
+void RunKeeper::settle(Request& request, const ArtifactId& artifact, Settled until) {
     if (request.did(step_settled)) return;
     poll_exits();  // an exit that was not reported yet
     for (const auto& [id, run] : mount_.session.runs()) {
         bool over = run.exited || exited_.contains(id);
         auto view = run.views.find(artifact);
         if (!over || lingering_.contains(id) || view == run.views.end()) continue;
+        if (run.reopened && survives(id)) continue;
         if (!mount_.session.view(view->second)->draft) continue;
-        Suspend wait{[this, run_id = id](Suspend::Resume resume) {
-            waiters_.push_back({run_id, std::move(resume)});
+        if (until == Settled::frozen && run.closing && !seals_.freezes(id)) continue;
+        Suspend wait{[this, run_id = id, until](Suspend::Resume resume) {
+            waiters_.push_back({run_id, until, std::move(resume)});
         }};
         wait.may_interrupt = true;
         throw wait;
@@ -146,8 +192,8 @@ void RunKeeper::settle_all(std::function<void()> done) {
     poll_exits();
     for (const auto& [id, run] : mount_.session.runs()) {
         bool over = run.exited || exited_.contains(id);
-        if (!over || lingering_.contains(id)) continue;
-        waiters_.push_back({id, [this, done](int) { settle_all(done); }});
+        if (!over || lingering_.contains(id) || (run.reopened && survives(id))) continue;
+        waiters_.push_back({id, Settled::sealed, [this, done](int) { settle_all(done); }});
         return;
     }
     checkpoint([done](const Result<>&) { done(); });

@@ -26,7 +26,9 @@ RunKeeper::RunKeeper(Mount& mount)
     : mount_(mount),
       identifier_(mount.config.programs, mount.config.group_by_environment),
       collector_(mount.config.record_environment, {mount.options.mountpoint}),
+      seals_(mount),
       exits_(std::move(*ExitWatcher::create())) {
+    seals_.on_frozen = [this](const RunId& run) { wake_if_frozen(run); };
     refill_names();
 }
 
@@ -61,8 +63,10 @@ RunKeeper::Who RunKeeper::who(Request& request, bool writing) {
 }
 
 RunId RunKeeper::run_of(Request& request, const Caller& caller) {
-    if (caller.explicit_run && mount_.session.run(*caller.explicit_run) != nullptr)
+    if (caller.explicit_run && mount_.session.run(*caller.explicit_run) != nullptr) {
+        note_survivor(caller, *caller.explicit_run);
         return *caller.explicit_run;
+    }
     auto key = caller.root();
     auto root = roots_.find(key);
     if (const auto* live = mount_.session.find_run(key)) {
@@ -71,7 +75,12 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
             collect_facts(live->record.id, root->second);
             roots_.erase(root);
         }
+        note_survivor(caller, live->record.id);
         return live->record.id;
+    }
+    if (auto again = reopen(request, caller)) {
+        note_survivor(caller, *again);
+        return *again;
     }
     LiveRun run;
     run.root = key;
@@ -187,7 +196,11 @@ void RunKeeper::start_explicit(ExplicitRun order, Started done) {
     record->job_type = order.job_type;
     auto root = std::make_shared<std::optional<RootProcess>>();
     auto wrapper = std::make_shared<std::optional<ProcessFacts>>();
-    auto gather = [this, order, record, root, wrapper]() -> Result<> {
+    auto taken = std::make_shared<std::vector<TakenOver>>();
+    if (auto checked = check_order(order); !checked) return done(tl::unexpected(checked.error()));
+    if (order.resume && mount_.session.run(*order.resume) != nullptr)
+        return done(fail(EBUSY, "the run to resume has not ended: wait for it"));
+    auto gather = [this, order, record, root, wrapper, taken]() -> Result<> {
         *root = read_root(order.pid, identifier_.lists());
         *wrapper = system_processes().facts(order.wrapper);
         if (!*root) return fail(ESRCH, "the command is gone before its run began");
@@ -207,34 +220,41 @@ void RunKeeper::start_explicit(ExplicitRun order, Started done) {
         record->environment = facts.environment;
         record->git_commit = facts.git_commit;
         record->git_dirty = facts.git_dirty;
-        return mount_.catalog.write([record, name = record->name](WriteTxn& txn) {
+        auto named = mount_.catalog.write([record, name = record->name](WriteTxn& txn) {
             record->name = name;
             for (int n = 2; txn.run(record->project, record->name); ++n)
                 record->name = name + "-" + std::to_string(n);
             txn.put(*record);
         });
+        if (!named || !order.resume) return named;
+        auto drafts = resume_drafts(*record, *order.resume);
+        if (!drafts) return tl::unexpected(drafts.error());
+        *taken = std::move(*drafts);
+        return {};
     };
-    mount_.executor.offload(gather, [this, order, record, root, wrapper, done](Result<> gathered) {
-        if (!gathered) return done(tl::unexpected(gathered.error()));
-        LiveRun run;
-        run.record = *record;
-        run.root = (*root)->facts.key();
-        run.recorded = true;
-        run.pins = order.pins;
-        run.types = order.types;
-        run.aliases = order.aliases;
-        ExplicitRuns::Run known;
-        known.id = record->id;
-        known.root = run.root;
-        if (*wrapper) known.wrapper = (*wrapper)->key();
-        known.uid = record->uid;
-        identifier_.explicit_runs().add(known);
-        callers_.clear();
-        if (auto added = exits_.add(std::move((*root)->pidfd), run.root); !added)
-            return done(tl::unexpected(added.error()));
-        mount_.session.apply(0, StartedRun{std::move(run)});
-        done(*record);
-    });
+    mount_.executor.offload(
+        gather, [this, order, record, root, wrapper, taken, done](Result<> gathered) {
+            if (!gathered) return done(tl::unexpected(gathered.error()));
+            LiveRun run;
+            run.record = *record;
+            run.root = (*root)->facts.key();
+            run.recorded = true;
+            run.pins = order.pins;
+            run.types = order.types;
+            run.aliases = order.aliases;
+            ExplicitRuns::Run known;
+            known.id = record->id;
+            known.root = run.root;
+            if (*wrapper) known.wrapper = (*wrapper)->key();
+            known.uid = record->uid;
+            identifier_.explicit_runs().add(known);
+            callers_.clear();
+            if (auto added = exits_.add(std::move((*root)->pidfd), run.root); !added)
+                return done(tl::unexpected(added.error()));
+            mount_.session.apply(0, StartedRun{std::move(run)});
+            if (order.resume) show_resumed(*record, *order.resume, *taken);
+            done(*record);
+        });
 }
 
 }  // namespace artfs

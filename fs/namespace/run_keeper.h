@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "drafts/kept.h"
 #include "drafts/seal.h"
 #include "namespace/mount.h"
+#include "namespace/seal_queue.h"
 #include "runs/caller_cache.h"
 #include "runs/exit_watcher.h"
 #include "runs/facts.h"
@@ -34,6 +36,7 @@ struct ExplicitRun {
     std::map<std::string, std::string> aliases;
     std::vector<int> ok_exit{0};
     std::vector<std::string> command;
+    std::optional<RunId> resume;  // goes on where that run, which is over, left its drafts
 };
 
 class RunKeeper {
@@ -53,8 +56,10 @@ public:
 
     // ---- views and drafts
 
-    // Before an artifact is looked at: waits until the drafts of runs that have ended are sealed.
-    void settle(Request& request, const ArtifactId& artifact);
+    // Before an artifact is looked at: waits until the drafts of runs that have ended are sealed,
+    // or, for a run that goes on upon what they froze, frozen.
+    enum class Settled : std::uint8_t { frozen, sealed };
+    void settle(Request& request, const ArtifactId& artifact, Settled until = Settled::sealed);
     // The run's view of an artifact, pinned at its first look.
     const View& view(const Request& request, const RunId& run, const ArtifactState& artifact);
     // Where the run's config, metrics and media are.
@@ -64,6 +69,10 @@ public:
                           const std::string& run_name);
     const View* past_data_view(const Request& request, const std::string& run_name);
     void ensure_draft(const Request& request, const View& view);
+    // By policy the draft that begins now has nothing of what the view shows.
+    bool must_begin_empty(const View& view) const;
+    // Begins it; the names that the root of the view had.
+    std::vector<std::string> begin_empty(const Request& request, const View& view);
     void handle_closed(const std::optional<RunId>& run);
 
     // ---- ends
@@ -76,7 +85,15 @@ public:
 
     using Sealed = std::function<void(Result<std::vector<SealedDraft>>)>;
     // Seals the drafts of a live run now; it goes on in its next segment.
-    void commit(const RunId& run, Sealed done);
+    void commit(const RunId& run, Sealed done, unsigned tries = 5);
+    // The same of one view. A draft that is not there or is being sealed: an empty list.
+    void commit_view(std::uint32_t view, bool by_policy, Sealed done, unsigned tries = 5);
+    // Before a recorded run reads a file of an abandoned draft: that is sealed as a version that
+    // never becomes head, so that there is something to be a use of.
+    void settle_abandoned(Request& request, const RunId& reader, const View& view);
+    // Makes an older version the head again; the artifact's history says who did.
+    void revert(const ArtifactId& artifact, std::uint32_t version, const std::string& who,
+                std::function<void(Result<>)> done);
     // What kept drafts became (sealed or discarded elsewhere) is shown from now on.
     void kept_are_gone(const RunId& run, const std::vector<SealedDraft>& sealed);
     // Ends the drafts of a live run without a version.
@@ -95,14 +112,27 @@ public:
 
     bool lingering(const RunId& run) const { return lingering_.contains(run); }
     pid_t root_pid(const RunId& run) const;
+    const SealQueue& seals() const { return seals_; }
 
 private:
     struct Waiter {
         RunId run;
+        Settled until;
         Suspend::Resume resume;
     };
 
     RunId run_of(Request& request, const Caller& caller);
+    // A process that outlived its run: what it does now is the run's next segment.
+    std::optional<RunId> reopen(const Request& request, const Caller& caller);
+    void note_survivor(const Caller& caller, const RunId& run);
+    bool survives(const RunId& run) const;
+    void close_reopened(const RunId& run);
+    void end_drafts(const RunId& run);
+    // Pool: the drafts that a run left belong to `record` from now on.
+    Result<std::vector<TakenOver>> resume_drafts(RunRecord& record, const RunId& from);
+    void show_resumed(const RunRecord& record, const RunId& from,
+                      const std::vector<TakenOver>& taken);
+    Result<> check_order(const ExplicitRun& order) const;
     void collect_facts(const RunId& run, std::shared_ptr<RootProcess> root);
     std::string fresh_name();
     void refill_names();
@@ -117,20 +147,34 @@ private:
     const Handle* writer_of(const RunId& run) const;
     void seal_and_close(const RunId& run);
     void keep_run(const RunId& run);
+    const Handle* writer_in(const View& view) const;
+    tl::unexpected<Error> busy(const Handle& writer) const;
+    Policy policy_of(const View& view) const;
+    bool seals_at_end(const LiveRun& run, const View& view) const;
+    void watch_quiet(const View& view);
+    void quiet_yet(std::uint32_t view, const DraftId& draft);
+    void abandon_draft(const View& view, const std::string& why);
     void abandon_drafts(const RunId& run, const std::string& why);
+    void seal_segment(const RunId& run, std::vector<std::uint32_t> views, bool by_policy,
+                      Sealed done);
+    void reopen_drafts(const SealOrder& order);
+    void sweep();
+    void swept(const std::vector<RunId>& dropped, const std::vector<VersionRecord>& deleted);
     void drop_run(const RunId& run);
     void wake(const RunId& run, int error);
-    FrozenDraft freeze(const View& view) const;
+    void wake_if_frozen(const RunId& run);
+    FrozenDraft freeze(const View& view, bool over) const;
     DraftRecord draft_record(const View& view, DraftState state, const std::string& why) const;
-    SealOrder order_for(const LiveRun& run, std::vector<FrozenDraft> drafts) const;
+    SealOrder order_for(const LiveRun& run, const std::vector<std::uint32_t>& views,
+                        bool over) const;
     void show_sealed(const std::vector<SealedDraft>& drafts, const std::vector<FrozenDraft>& frozen,
                      bool over);
-    void start_seal(SealOrder order, Sealed done);
 
     Mount& mount_;
     Identifier identifier_;
     FactCollector collector_;
     CallerCache callers_;
+    SealQueue seals_;
     ExitWatcher exits_;
     std::map<ProcessKey, std::shared_ptr<RootProcess>> roots_;  // of runs that may begin
     std::map<RunId, Fd> exited_;                                // their status is still unknown
@@ -140,6 +184,12 @@ private:
     // Of runs that are over, and must yet be written: a full disk can refuse it for a while.
     std::set<std::uint32_t> unkept_views_;  // abandoned drafts
     std::map<RunId, std::pair<RunRecord, std::vector<UseEdge>>> unkept_runs_;
+    struct Survivor {
+        Time seen{};
+        std::map<pid_t, Fd> processes;
+    };
+    std::map<RunId, Survivor> survivors_;  // of reopened runs
+    Time last_sweep_{};
     std::vector<Waiter> waiters_;
     std::uint64_t next_name_ = 0;
     std::uint64_t names_end_ = 0;

@@ -3,39 +3,49 @@
 
 #include <algorithm>
 
+#include "drafts/kept.h"
+#include "drafts/revert.h"
 #include "namespace/run_keeper.h"
 
 namespace artfs {
 
-FrozenDraft RunKeeper::freeze(const View& view) const {
+namespace {
+constexpr unsigned release_step_ms = 20;
+constexpr unsigned step_sealed_aside = 13;
+}  // namespace
+
+FrozenDraft RunKeeper::freeze(const View& view, bool over) const {
     const auto& base = *mount_.session.view_base(view.base_serial);
-    return {*view.draft, view.artifact, base.base, base.snapshot,
-            std::make_shared<const Overlay>(view.overlay)};
+    FrozenDraft draft;
+    draft.id = *view.draft;
+    draft.artifact = view.artifact;
+    draft.base = base.base;
+    draft.base_snapshot = base.snapshot;
+    draft.overlay = std::make_shared<const Overlay>(view.overlay);
+    draft.begins_empty = view.begins_empty;
+    draft.created = view.draft_since;
+    draft.merges = over && view.artifact.has_value();
+    return draft;
 }
 
-SealOrder RunKeeper::order_for(const LiveRun& run, std::vector<FrozenDraft> drafts) const {
+SealOrder RunKeeper::order_for(const LiveRun& run, const std::vector<std::uint32_t>& views,
+                               bool over) const {
     SealOrder order;
     order.run = record_of(run);
     order.segment = run.record.segments;
     for (const auto& [version, use] : run.uses) order.uses.push_back(use);
-    order.drafts = std::move(drafts);
+    for (auto serial : views) order.drafts.push_back(freeze(*mount_.session.view(serial), over));
     order.types = run.types;
     order.aliases = run.aliases;
     return order;
 }
 
-void RunKeeper::start_seal(SealOrder order, Sealed done) {
-    auto shared = std::make_shared<const SealOrder>(std::move(order));
-    mount_.executor.offload(
-        [this, shared] {
-            SealContext context{mount_.store,
-                                [this](CatalogThread::Change change) {
-                                    return mount_.catalog.write(std::move(change));
-                                },
-                                mount_.config.never_keep};
-            return seal(context, *shared);
-        },
-        std::move(done));
+// One draft that becomes no version stays, as it is, for `art commit` or `art discard`.
+void RunKeeper::abandon_draft(const View& view, const std::string& why) {
+    DraftRecord record = draft_record(view, DraftState::abandoned, why);
+    unkept_views_.insert(view.serial);
+    mount_.session.apply(0, MarkedView{view.serial, DraftStage::open, false, why});
+    mount_.loader.put_kept({record, view.name});
 }
 
 // How the run ended and what it used, without a seal.
@@ -49,50 +59,53 @@ void RunKeeper::keep_run(const RunId& run) {
         unkept_views_.insert(live.data_view);
 }
 
-// Drafts of a run that did not end well stay, as they are, for `art commit` or `art discard`.
 void RunKeeper::abandon_drafts(const RunId& run, const std::string& why) {
     const auto* live = mount_.session.run(run);
     for (const auto& [artifact, serial] : live->views) {
         const auto* view = mount_.session.view(serial);
-        if (!view->draft) continue;
-        DraftRecord record = draft_record(*view, DraftState::abandoned, why);
-        unkept_views_.insert(serial);
-        mount_.session.apply(0, MarkedView{serial, false, false, why});
-        mount_.loader.put_kept({record, live->record.name});
+        if (view->draft && view->abandoned.empty()) abandon_draft(*view, why);
     }
     checkpoint();
 }
 
 void RunKeeper::seal_and_close(const RunId& run) {
     const auto& live = *mount_.session.run(run);
-    auto frozen = std::make_shared<std::vector<FrozenDraft>>();
-    std::vector<std::uint32_t> views;
+    SealQueue::Seal seal;
     for (const auto& [artifact, serial] : live.views) {
         const auto* view = mount_.session.view(serial);
-        if (view->draft && view->abandoned.empty()) views.push_back(serial);
+        if (view->draft && view->abandoned.empty()) seal.views.push_back(serial);
     }
     if (live.data_view != 0 && mount_.session.view(live.data_view)->draft)
-        views.push_back(live.data_view);
-    for (auto serial : views) {
-        frozen->push_back(freeze(*mount_.session.view(serial)));
-        mount_.session.apply(0, MarkedView{serial, true, false, ""});
-    }
+        seal.views.push_back(live.data_view);
+    seal.order = order_for(live, seal.views, true);
+    seal.order.by_policy = true;
+    for (auto serial : seal.views)
+        mount_.session.apply(0, MarkedView{serial, DraftStage::frozen, false, ""});
     mount_.session.apply(0, MarkedRun{run, true, true});
-    start_seal(order_for(*mount_.session.run(run), *frozen),
-               [this, run, frozen](Result<std::vector<SealedDraft>> sealed) {
-                   if (sealed) {
-                       show_sealed(*sealed, *frozen, true);
-                       drop_run(run);
-                       wake(run, 0);
-                       return;
-                   }
-                   spdlog::error("sealing failed: {}", sealed.error().message);
-                   keep_run(run);
-                   abandon_drafts(run, "sealing it failed: " + sealed.error().message);
-                   drop_run(run);
-                   wake(run, sealed.error().code == ENOSPC ? ENOSPC : EIO);
-               });
+    auto frozen = seal.order.drafts;
+    seal.done = [this, run, frozen](Result<std::vector<SealedDraft>> sealed) {
+        if (sealed) {
+            show_sealed(*sealed, frozen, true);
+        } else {
+            keep_run(run);
+            abandon_drafts(run, "sealing it failed: " + sealed.error().message);
+        }
+        drop_run(run);
+        wake(run, sealed ? 0 : sealed.error().code == ENOSPC ? ENOSPC : EIO);
+    };
+    seals_.add(std::move(seal));
 }
+
+namespace {
+// Bytes that are objects now; of a run that is over, all.
+std::vector<std::uint64_t> staging_to_drop(const Overlay& frozen, const SealedDraft& sealed,
+                                           bool over) {
+    if (over) return frozen.staging_files();
+    std::vector<std::uint64_t> files;
+    for (const auto& [number, hashed] : sealed.files) files.push_back(frozen.node(number)->staging);
+    return files;
+}
+}  // namespace
 
 void RunKeeper::show_sealed(const std::vector<SealedDraft>& drafts,
                             const std::vector<FrozenDraft>& frozen, bool over) {
@@ -100,66 +113,143 @@ void RunKeeper::show_sealed(const std::vector<SealedDraft>& drafts,
         const auto& draft = drafts[i];
         if (draft.artifact_record) mount_.loader.put(*draft.artifact_record);
         if (draft.outcome == SealOutcome::created) mount_.loader.put(*draft.version);
-        if (draft.outcome == SealOutcome::nothing && !over) continue;
-        mount_.files.remove(frozen[i].overlay->staging_files());
-        for (const auto& [serial, view] : mount_.session.views()) {
-            if (view.draft != draft.id) continue;
-            ViewBase base{mount_.session.next_serial(), serial, draft.base, draft.snapshot, {}, {}};
-            mount_.session.apply(
-                0, RebasedView{std::move(base), rebase(view.overlay, *frozen[i].overlay, draft),
-                               !over});
-            break;
+        const View* shown = nullptr;
+        for (const auto& [serial, view] : mount_.session.views())
+            if (view.draft == draft.id) shown = &view;
+        if (draft.outcome == SealOutcome::nothing && !over) {
+            if (shown != nullptr)
+                mount_.session.apply(0, MarkedView{shown->serial, DraftStage::open, true, ""});
+            continue;
+        }
+        mount_.files.remove(staging_to_drop(*frozen[i].overlay, draft, over));
+        if (shown == nullptr) continue;
+        ViewBase base{
+            mount_.session.next_serial(), shown->serial, draft.base, draft.snapshot, {}, {}};
+        mount_.session.apply(
+            0, RebasedView{std::move(base), rebase(shown->overlay, *frozen[i].overlay, draft, over),
+                           !over});
+        // What was written since the freezing is a draft of its own.
+        if (!over && !shown->overlay.rows().empty()) {
+            mount_.session.apply(0, StartedDraft{shown->serial, DraftId::make(), now()});
+            watch_quiet(*shown);
         }
     }
 }
 
-void RunKeeper::commit(const RunId& run, Sealed done) {
+namespace {
+// From here the staged bytes belong to the frozen draft; writing copies them first.
+ChangedDraft staged_bytes_frozen(const View& view, const std::vector<std::string>& never_keep) {
+    ChangedDraft freezing{view.serial, {}, {}, {}};
+    for (NodeNumber number : kept_nodes(view.overlay, never_keep)) {
+        const auto& node = *view.overlay.node(number);
+        if (node.staging == 0) continue;
+        freezing.change.nodes.push_back(node);
+        freezing.change.nodes.back().frozen = true;
+    }
+    return freezing;
+}
+}  // namespace
+
+void RunKeeper::seal_segment(const RunId& run, std::vector<std::uint32_t> views, bool by_policy,
+                             Sealed done) {
     const auto* live = mount_.session.run(run);
+    for (auto serial : views) {
+        mount_.session.apply(
+            0, staged_bytes_frozen(*mount_.session.view(serial), mount_.config.never_keep));
+        mount_.session.apply(0, MarkedView{serial, DraftStage::frozen, true, ""});
+    }
+    SealQueue::Seal seal;
+    seal.order = order_for(*live, views, false);
+    seal.order.by_policy = by_policy;
+    seal.order.run.segments += 1;
+    seal.views = std::move(views);
+    mount_.session.apply(0, ClosedSegment{run, seal.order.run.segments});
+    auto order = std::make_shared<SealOrder>(seal.order);
+    seal.done = [this, run, order, done](Result<std::vector<SealedDraft>> sealed) {
+        if (sealed)
+            show_sealed(*sealed, order->drafts, false);
+        else
+            reopen_drafts(*order);
+        done(std::move(sealed));
+        try_to_end(run);
+    };
+    seals_.add(std::move(seal));
+}
+
+// A seal in mid-run came to nothing: the drafts go on, and what was read stays read.
+void RunKeeper::reopen_drafts(const SealOrder& order) {
+    for (const auto& draft : order.drafts)
+        for (const auto& [serial, view] : mount_.session.views())
+            if (view.draft == draft.id)
+                mount_.session.apply(0, MarkedView{serial, DraftStage::open, true, ""});
+    mount_.write(
+        [uses = order.uses](WriteTxn& txn) {
+            for (const auto& use : uses) txn.put(use);
+        },
+        [](const Result<>& written) {
+            if (!written) spdlog::error("uses could not be recorded: {}", written.error().message);
+        });
+}
+
+tl::unexpected<Error> RunKeeper::busy(const Handle& writer) const {
+    std::string file = "a file of the run";
+    NodeId node = writer.node;
+    const View* view = nullptr;
+    NodeNumber number = node.number();
+    if (node.kind() == NodeKind::view) {
+        view = mount_.session.view(node.serial());
+    } else if (const auto* base = mount_.session.view_base(node.serial())) {
+        view = mount_.session.view(base->view);
+        if (auto switched = base->switched.find(number); switched != base->switched.end())
+            number = switched->second;
+    }
+    if (view != nullptr)
+        for (const auto& [directory, name] : view->overlay.names_of(number)) file = name;
+    return fail(EBUSY, "process " + std::to_string(writer.pid) + " still has " + file +
+                           " open for writing: commit when it is closed");
+}
+
+void RunKeeper::commit(const RunId& run, Sealed done, unsigned tries) {
+    const auto* live = mount_.session.run(run);
+    if (live == nullptr) return done(fail(ENOENT, "the run has ended meanwhile"));
     if (const auto* writer = writer_of(run)) {
-        done(fail(EBUSY, "process " + std::to_string(writer->pid) +
-                             " still has a file of the run open for writing: commit when it is "
-                             "closed"));
+        // A RELEASE may still be on its way.
+        if (tries == 0) return done(busy(*writer));
+        mount_.kernel.after(release_step_ms,
+                            [this, run, done, tries] { commit(run, done, tries - 1); });
         return;
     }
-    auto frozen = std::make_shared<std::vector<FrozenDraft>>();
+    std::vector<std::uint32_t> views;
     for (const auto& [artifact, serial] : live->views) {
         const auto* view = mount_.session.view(serial);
-        if (!view->draft || view->sealing) continue;
-        // From here the staged bytes belong to the frozen draft; writing copies them first.
-        ChangedDraft freezing{serial, {}, {}, {}};
-        for (const auto& [number, node] : view->overlay.nodes()) {
-            if (node.staging == 0) continue;
-            freezing.change.nodes.push_back(node);
-            freezing.change.nodes.back().frozen = true;
-        }
-        mount_.session.apply(0, std::move(freezing));
-        mount_.session.apply(0, MarkedView{serial, true, true, ""});
-        frozen->push_back(freeze(*mount_.session.view(serial)));
+        if (view->draft && view->stage == DraftStage::open) views.push_back(serial);
     }
-    if (frozen->empty()) return done(std::vector<SealedDraft>{});
-    SealOrder order = order_for(*live, *frozen);
-    order.run.segments += 1;
-    mount_.session.apply(0, ClosedSegment{run, order.run.segments});
-    start_seal(std::move(order),
-               [this, run, frozen, done](Result<std::vector<SealedDraft>> sealed) {
-                   if (sealed) {
-                       show_sealed(*sealed, *frozen, false);
-                   } else {
-                       for (const auto& [serial, view] : mount_.session.views())
-                           if (view.run == run && view.sealing)
-                               mount_.session.apply(0, MarkedView{serial, false, true, ""});
-                   }
-                   done(std::move(sealed));
-                   try_to_end(run);
-               });
+    if (views.empty()) return done(std::vector<SealedDraft>{});
+    seal_segment(run, std::move(views), false, std::move(done));
+}
+
+void RunKeeper::commit_view(std::uint32_t serial, bool by_policy, Sealed done, unsigned tries) {
+    const auto* view = mount_.session.view(serial);
+    if (view == nullptr || !view->draft || view->stage != DraftStage::open ||
+        mount_.session.run(view->run) == nullptr)
+        return done(std::vector<SealedDraft>{});
+    if (const auto* writer = writer_in(*view)) {
+        if (tries == 0) return done(busy(*writer));
+        mount_.kernel.after(release_step_ms, [this, serial, by_policy, done, tries] {
+            commit_view(serial, by_policy, done, tries - 1);
+        });
+        return;
+    }
+    seal_segment(view->run, {serial}, by_policy, std::move(done));
 }
 
 void RunKeeper::discard(const RunId& run, std::function<void(Result<>)> done) {
     const auto* live = mount_.session.run(run);
-    if (const auto* writer = writer_of(run)) {
-        done(fail(EBUSY, "process " + std::to_string(writer->pid) +
-                             " still has a file of the run open for writing"));
-        return;
+    if (const auto* writer = writer_of(run)) return done(busy(*writer));
+    for (const auto& [artifact, serial] : live->views) {
+        const auto* view = mount_.session.view(serial);
+        if (view->draft && view->stage != DraftStage::open)
+            return done(fail(EBUSY, "a draft of the run is being sealed"));
     }
     std::vector<DraftId> drafts;
     std::vector<std::uint64_t> staging;
@@ -186,6 +276,7 @@ void RunKeeper::discard(const RunId& run, std::function<void(Result<>)> done) {
 
 void RunKeeper::kept_are_gone(const RunId& run, const std::vector<SealedDraft>& sealed) {
     for (const auto& draft : sealed) {
+        if (draft.promotion) mount_.session.apply(0, Promoted{*draft.promotion});
         if (draft.artifact_record) mount_.loader.put(*draft.artifact_record);
         if (draft.outcome == SealOutcome::created) mount_.loader.put(*draft.version);
     }
@@ -204,6 +295,44 @@ void RunKeeper::kept_are_gone(const RunId& run, const std::vector<SealedDraft>& 
         mount_.loader.forget_run(name);
         mount_.session.apply(0, ClosedView{serial});
     }
+}
+
+void RunKeeper::settle_abandoned(Request& request, const RunId& reader, const View& view) {
+    if (view.abandoned.empty() || !view.draft || view.run == reader) return;
+    if (request.did(step_sealed_aside)) return;
+    Suspend wait{[this, &request, serial = view.serial](Suspend::Resume resume) {
+        const auto* of = mount_.session.view(serial);
+        if (of == nullptr || !of->draft) return resume(0);
+        FrozenDraft frozen = freeze(*of, true);
+        mount_.executor.offload(
+            [this, draft = frozen.id] { return artfs::seal_aside(seals_.context(), draft); },
+            [this, &request, frozen, serial, resume](Result<std::vector<SealedDraft>> sealed) {
+                request.steps_done |= 1U << step_sealed_aside;
+                if (!sealed) return resume(sealed.error().code);
+                mount_.loader.erase_kept(frozen.id);
+                if (const auto* now_there = mount_.session.view(serial))
+                    mount_.loader.forget_run(now_there->name);
+                for (const auto& draft : *sealed)
+                    if (draft.promotion) mount_.session.apply(0, Promoted{*draft.promotion});
+                show_sealed(*sealed, {frozen}, true);
+                resume(0);
+            });
+    }};
+    wait.may_interrupt = true;
+    throw wait;
+}
+
+void RunKeeper::revert(const ArtifactId& artifact, std::uint32_t version, const std::string& who,
+                       std::function<void(Result<>)> done) {
+    auto reverted = std::make_shared<std::optional<ArtifactRecord>>();
+    mount_.write([artifact, version, who, reverted](
+                     WriteTxn& txn) { *reverted = revert_head(txn, artifact, version, who); },
+                 [this, reverted, done](Result<> written) {
+                     if (!written) return done(std::move(written));
+                     if (!*reverted) return done(fail(ENOENT, "no such version"));
+                     mount_.loader.put(**reverted);
+                     done({});
+                 });
 }
 
 }  // namespace artfs

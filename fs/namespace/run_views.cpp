@@ -24,6 +24,13 @@ Base RunKeeper::pinned_base(const LiveRun& run, const ArtifactState& artifact) {
         else if (pin->second == "new")
             head.reset();
     }
+    // A run that goes on goes on upon what it was pinned to.
+    if (run.reopened || run.record.resumes)
+        if (auto pin = run.record.pins.find(artifact.record.id); pin != run.record.pins.end())
+            return pin->second;
+    // What is frozen is as good as sealed: a version that is newer than the head.
+    if (!run.pins.contains(artifact.record.name))
+        if (auto frozen = seals_.head(artifact.record.id)) return frozen->base;
     if (!head) return {empty_tree(), std::nullopt};
     const auto* version = mount_.loader.version(artifact.record.id, *head);
     if (version == nullptr) return {empty_tree(), std::nullopt};
@@ -52,6 +59,7 @@ const View& RunKeeper::view(const Request& request, const RunId& run,
     view.artifact = artifact.record.id;
     view.run = run;
     view.overlay = Overlay(snapshot, base.version);
+    view.begins_empty = policy_of(view).base == BasePolicy::empty;
     return open_view(request, std::move(view), base, snapshot);
 }
 
@@ -99,9 +107,9 @@ const View* RunKeeper::past_view(const Request& request, const ArtifactState& ar
     if (pin == run->pins.end()) return nullptr;
     // A deleted version's files may be collected: it is shown nowhere.
     const auto& versions = mount_.loader.versions(artifact.record.id);
-    if (pin->second.version &&
-        std::none_of(versions.begin(), versions.end(),
-                     [&](const auto& one) { return one.second.id == *pin->second.version; }))
+    if (pin->second.version && std::none_of(versions.begin(), versions.end(), [&](const auto& one) {
+            return one.second.id == *pin->second.version;
+        }))
         return nullptr;
     const Snapshot& snapshot = mount_.loader.snapshot(pin->second.tree);
     view.overlay = Overlay(snapshot, pin->second.version);
@@ -123,10 +131,40 @@ const View* RunKeeper::past_data_view(const Request& request, const std::string&
     return &open_view(request, std::move(view), {tree, std::nullopt}, snapshot);
 }
 
+bool RunKeeper::must_begin_empty(const View& view) const {
+    if (!view.begins_empty || view.draft) return false;
+    return mount_.session.view_base(view.base_serial)->base.tree != empty_tree();
+}
+
+std::vector<std::string> RunKeeper::begin_empty(const Request& request, const View& view) {
+    std::vector<std::string> names;
+    list(mount_.loader.nodes(), mount_.session.view_base(view.base_serial)->snapshot.root, 0, 0,
+         [&](const Entry& entry, std::uint32_t) {
+             names.push_back(entry.name);
+             return true;
+         });
+    for (const auto& [name, value] : view.overlay.names(root_number)) names.push_back(name);
+    const Snapshot& snapshot = mount_.loader.snapshot(empty_tree());
+    ViewBase base{mount_.session.next_serial(), view.serial, {empty_tree(), {}}, snapshot, {}, {}};
+    Overlay empty(snapshot);
+    // Numbers are never used twice in a view.
+    DraftChange skip;
+    OverlayNode last;
+    last.number = view.overlay.next_number();
+    skip.nodes.push_back(last);
+    skip.erased.push_back(last.number);
+    empty.apply(skip);
+    empty.take_dirty_rows();
+    mount_.session.apply(request.unique, RebasedView{std::move(base), std::move(empty), true});
+    ensure_draft(request, view);
+    return names;
+}
+
 void RunKeeper::ensure_draft(const Request& request, const View& view) {
     record(view.run, true);
     if (view.draft) return;
     mount_.session.apply(request.unique, StartedDraft{view.serial, DraftId::make(), now()});
+    watch_quiet(view);
 }
 
 }  // namespace artfs

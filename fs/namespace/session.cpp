@@ -30,6 +30,8 @@ std::optional<NodeId> Session::find_synthetic(const Synthetic& what) const {
 }
 
 namespace {
+constexpr std::size_t past_runs_kept = 4096;
+
 template <class Map, class Key>
 const typename Map::mapped_type* look_up(const Map& map, const Key& key) {
     auto found = map.find(key);
@@ -71,6 +73,22 @@ const LiveRun* Session::find_run(std::string_view name) const {
     return id == nullptr ? nullptr : run(*id);
 }
 
+const Session::PastRun* Session::past_run(const ProcessKey& root) const {
+    return look_up(past_runs_, root);
+}
+
+const Session::PastRun* Session::past_run(const RunId& id) const {
+    for (const auto& [root, past] : past_runs_)
+        if (past.id == id) return &past;
+    return nullptr;
+}
+
+std::optional<std::uint64_t> Session::stand_in(const Digest& digest) const {
+    auto found = stand_ins_.find(digest);
+    if (found == stand_ins_.end()) return std::nullopt;
+    return found->second;
+}
+
 Session::OpenCounts Session::open_counts(NodeId node) const {
     const auto* found = look_up(open_counts_, node);
     return found == nullptr ? OpenCounts{} : *found;
@@ -110,6 +128,7 @@ void Session::on(OpenedView& record) {
     took_serial(view.base_serial);
     view_bases_[view.base_serial] = std::move(record.base);
     view_names_[{view.artifact, view.name}] = view.serial;
+    view.on_frozen = !stand_ins_.empty();
     if (auto run = runs_.find(view.run); run != runs_.end()) {
         if (view.kind == ViewKind::run_data)
             run->second.data_view = view.serial;
@@ -126,7 +145,7 @@ void Session::on(RebasedView& record) {
     view.overlay = std::move(record.overlay);
     view.writable = record.writable;
     view.draft.reset();
-    view.sealing = false;
+    view.stage = DraftStage::open;
     view.abandoned.clear();
     view_bases_[record.base.serial] = std::move(record.base);
 }
@@ -154,13 +173,20 @@ void Session::on(StartedDraft& record) {
 
 void Session::on(MarkedView& record) {
     auto& view = views_.at(record.view);
-    view.sealing = record.sealing;
+    view.stage = record.stage;
     view.writable = record.writable;
     view.abandoned = record.abandoned;
 }
 
 void Session::on(ChangedDraft& record) {
-    views_.at(record.view).overlay.apply(record.change);
+    auto& view = views_.at(record.view);
+    const auto& nodes = record.change.nodes;
+    // A directory that is only looked at is no change.
+    if (nodes.empty() || std::any_of(nodes.begin(), nodes.end(), [](const OverlayNode& node) {
+            return node.changed || node.kept;
+        }))
+        view.changed = now();
+    view.overlay.apply(record.change);
     for (const auto& clean : record.switched)
         view_bases_.at(clean.node.serial()).switched[clean.node.number()] = clean.number;
     for (NodeId node : record.unlinked)
@@ -171,6 +197,15 @@ void Session::on(StartedRun& record) {
     RunId id = record.run.record.id;
     run_roots_[record.run.root] = id;
     run_names_[record.run.record.name] = id;
+    // A run that was over goes on in the views that it had.
+    for (auto& [serial, view] : views_) {
+        if (view.run != id || !view.abandoned.empty()) continue;
+        view.writable = true;
+        if (view.kind == ViewKind::run_data)
+            record.run.data_view = serial;
+        else
+            record.run.views[*view.artifact] = serial;
+    }
     runs_.insert_or_assign(id, std::move(record.run));
 }
 
@@ -203,6 +238,14 @@ void Session::on(EndedRun& record) {
     if (auto name = run_names_.find(run.record.name);
         name != run_names_.end() && name->second == record.run)
         run_names_.erase(name);
+    if (run.recorded) {
+        if (past_runs_.insert_or_assign(run.root, PastRun{record.run, run.record.name}).second)
+            past_order_.push_back(run.root);
+        if (past_order_.size() > past_runs_kept) {
+            past_runs_.erase(past_order_.front());
+            past_order_.pop_front();
+        }
+    }
     runs_.erase(found);
 }
 
@@ -247,6 +290,33 @@ void Session::on(ClosedHandle& record) {
 void Session::on(CheckpointedRun& record) {
     auto found = runs_.find(record.run);
     if (found != runs_.end()) found->second.dirty = false;
+}
+
+void Session::on(FrozeFiles& record) {
+    for (const auto& [digest, staging] : record.stand_ins) stand_ins_[digest] = staging;
+}
+
+void Session::on(Promoted& record) {
+    const auto& promotion = record.promotion;
+    for (auto& [serial, base] : view_bases_) {
+        if (base.base.version != promotion.promised) continue;
+        base.base = promotion.base;
+        base.snapshot = promotion.snapshot;
+    }
+    for (auto& [serial, view] : views_)
+        if (view.on_frozen) view.overlay.promote(promotion);
+    for (auto& [id, run] : runs_) {
+        auto use = run.uses.extract(promotion.promised);
+        if (use.empty()) continue;
+        auto edge = std::move(use.mapped());
+        edge.version = *promotion.base.version;
+        auto& all = run.uses[edge.version];
+        edge.ranks |= all.ranks;
+        edge.metadata = edge.metadata || all.metadata;
+        all = std::move(edge);
+        run.dirty = true;
+    }
+    for (const auto& [digest, hashed] : promotion.files) stand_ins_.erase(digest);
 }
 
 }  // namespace artfs

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -20,6 +21,7 @@
 #include "base/uid.h"
 #include "catalog/records.h"
 #include "drafts/overlay.h"
+#include "drafts/promotion.h"
 #include "namespace/nodeid.h"
 #include "runs/process.h"
 
@@ -66,6 +68,9 @@ struct VersionTree {
 
 enum class ViewKind : std::uint8_t { run, run_data };
 
+// How far the draft of a view is on its way to a version.
+enum class DraftStage : std::uint8_t { open, frozen, sealing };
+
 // A base that a view has or had: clean files that the kernel knows have nodeids of it.
 struct ViewBase {
     std::uint32_t serial = 0;
@@ -88,8 +93,11 @@ struct View {
     Overlay overlay{Snapshot{}};
     std::optional<DraftId> draft;
     Time draft_since{};
+    Time changed{};  // the draft, last
     bool writable = true;
-    bool sealing = false;
+    bool begins_empty = false;  // its drafts, by policy
+    bool on_frozen = false;     // perhaps: something was frozen and not sealed when it was opened
+    DraftStage stage = DraftStage::open;
     std::string abandoned;  // why the draft was, if it was
 };
 
@@ -112,6 +120,7 @@ struct LiveRun {
     bool dirty = false;     // record or uses changed since the last checkpoint
     bool exited = false;
     bool closing = false;               // its last seal is under way
+    bool reopened = false;              // after its end: a process that outlived it came back
     std::map<VersionId, UseEdge> uses;  // of the current segment
     std::map<ArtifactId, std::uint32_t> views;
     std::uint32_t data_view = 0;
@@ -150,7 +159,7 @@ struct StartedDraft {
 };
 struct MarkedView {
     std::uint32_t view = 0;
-    bool sealing = false;
+    DraftStage stage = DraftStage::open;
     bool writable = true;
     std::string abandoned;
 };
@@ -199,11 +208,19 @@ struct ClosedHandle {
 struct CheckpointedRun {
     RunId run;
 };
+// Digests in a frozen tree that stand for bytes which are not hashed yet, and their staging files.
+struct FrozeFiles {
+    std::vector<std::pair<Digest, std::uint64_t>> stand_ins;
+};
+// A frozen tree was sealed: whoever built on it goes on upon the version.
+struct Promoted {
+    Promotion promotion;
+};
 
-using Record =
-    std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
-                 StartedDraft, MarkedView, ChangedDraft, StartedRun, ChangedRun, MarkedRun,
-                 ClosedSegment, EndedRun, Used, OpenedHandle, ClosedHandle, CheckpointedRun>;
+using Record = std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
+                            StartedDraft, MarkedView, ChangedDraft, StartedRun, ChangedRun,
+                            MarkedRun, ClosedSegment, EndedRun, Used, OpenedHandle, ClosedHandle,
+                            CheckpointedRun, FrozeFiles, Promoted>;
 
 class Session {
 public:
@@ -231,6 +248,15 @@ public:
     const LiveRun* find_run(const ProcessKey& root) const;
     const LiveRun* find_run(std::string_view name) const;
     const std::map<RunId, LiveRun>& runs() const { return runs_; }
+    // Runs that are over, as long as a process of them may come back (the last few thousand).
+    struct PastRun {
+        RunId id;
+        std::string name;
+    };
+    const PastRun* past_run(const ProcessKey& root) const;
+    const PastRun* past_run(const RunId& id) const;
+    // The staging file whose bytes the digest stands for.
+    std::optional<std::uint64_t> stand_in(const Digest& digest) const;
 
     // Open handles of a node, by how their data goes.
     struct OpenCounts {
@@ -265,6 +291,8 @@ private:
     void on(OpenedHandle& record);
     void on(ClosedHandle& record);
     void on(CheckpointedRun& record);
+    void on(FrozeFiles& record);
+    void on(Promoted& record);
     void took_serial(std::uint32_t serial);
 
     std::vector<Synthetic> synthetic_;  // by number
@@ -279,6 +307,9 @@ private:
     std::map<RunId, LiveRun> runs_;
     std::map<ProcessKey, RunId> run_roots_;
     std::map<std::string, RunId, std::less<>> run_names_;
+    std::map<ProcessKey, PastRun> past_runs_;
+    std::deque<ProcessKey> past_order_;
+    std::unordered_map<Digest, std::uint64_t> stand_ins_;
     std::uint32_t next_serial_ = 1;
     std::uint64_t next_handle_ = 1;
 };

@@ -159,6 +159,11 @@ struct Difference {
 void diff(NodeSource& nodes, const DirRef& before, const DirRef& after, bool stored,
           const std::function<void(const Difference&)>& visit);
 
+// The entries of one directory, none of those below it, that are not the same in both: null on the
+// side that has no such name. Equal nodes are skipped unread. In order of names.
+void diff_entries(NodeSource& nodes, const DirRef& before, const DirRef& after,
+                  const std::function<void(const Entry* before, const Entry* after)>& visit);
+
 // ---- building
 
 // One change to a directory: the entry of a name, or none to remove it.

@@ -64,55 +64,65 @@ private:
     std::size_t position_ = 0;
 };
 
+bool same_node(const DirRef& a, const DirRef& b, bool stored) {
+    return stored ? a.stored == b.stored : a.content == b.content;
+}
+
+using VisitPair = std::function<void(const Entry* before, const Entry* after)>;
+
+// One entry of either side, or both where they have the same name.
+void step(Cursor& left, Cursor& right, const VisitPair& visit) {
+    if (right.at_end() || (!left.at_end() && left.entry().name < right.entry().name)) {
+        visit(&left.entry(), nullptr);
+        left.next();
+    } else if (left.at_end() || right.entry().name < left.entry().name) {
+        visit(nullptr, &right.entry());
+        right.next();
+    } else {
+        visit(&left.entry(), &right.entry());
+        left.next();
+        right.next();
+    }
+}
+
+// The entries of two directories side by side, without those of nodes that are the same.
+void side_by_side(NodeSource& nodes, const DirRef& before, const DirRef& after, bool stored,
+                  const VisitPair& visit) {
+    if (same_node(before, after, stored)) return;
+    Cursor left(nodes, before);
+    Cursor right(nodes, after);
+    while (!left.at_end() || !right.at_end()) {
+        const auto* a = left.whole();
+        const auto* b = right.whole();
+        if (a != nullptr && b != nullptr && same_node(*a, *b, stored)) {
+            left.skip_whole();
+            right.skip_whole();
+        } else if (a != nullptr && (b == nullptr || a->count >= b->count)) {
+            // The larger of two nodes is entered first, so that equal ones below it meet.
+            left.enter();
+        } else if (b != nullptr) {
+            right.enter();
+        } else {
+            step(left, right, visit);
+        }
+    }
+}
+
 class Comparison {
 public:
     Comparison(NodeSource& nodes, bool stored, const std::function<void(const Difference&)>& visit)
         : nodes_(nodes), stored_(stored), visit_(visit) {}
 
     void directories(const DirRef& before, const DirRef& after, const std::string& prefix) {
-        if (same(before, after)) return;
-        Cursor left(nodes_, before);
-        Cursor right(nodes_, after);
-        while (!left.at_end() || !right.at_end()) {
-            const auto* a = left.whole();
-            const auto* b = right.whole();
-            if (a != nullptr && b != nullptr && same(*a, *b)) {
-                left.skip_whole();
-                right.skip_whole();
-                continue;
-            }
-            // The larger of two nodes is entered first, so that equal ones below it meet.
-            if (a != nullptr && (b == nullptr || a->count >= b->count)) {
-                left.enter();
-                continue;
-            }
-            if (b != nullptr) {
-                right.enter();
-                continue;
-            }
-            step(left, right, prefix);
-        }
+        side_by_side(nodes_, before, after, stored_, [&](const Entry* a, const Entry* b) {
+            if (a != nullptr && b != nullptr)
+                both(*a, *b, prefix + a->name);
+            else
+                one_side(a != nullptr ? *a : *b, prefix, a != nullptr);
+        });
     }
 
 private:
-    bool same(const DirRef& a, const DirRef& b) const {
-        return stored_ ? a.stored == b.stored : a.content == b.content;
-    }
-
-    void step(Cursor& left, Cursor& right, const std::string& prefix) {
-        if (right.at_end() || (!left.at_end() && left.entry().name < right.entry().name)) {
-            one_side(left.entry(), prefix, true);
-            left.next();
-        } else if (left.at_end() || right.entry().name < left.entry().name) {
-            one_side(right.entry(), prefix, false);
-            right.next();
-        } else {
-            both(left.entry(), right.entry(), prefix + left.entry().name);
-            left.next();
-            right.next();
-        }
-    }
-
     void one_side(const Entry& entry, const std::string& prefix, bool before) {
         auto report = [&](const std::string& path, const Entry& at) {
             visit_({path, before ? &at : nullptr, before ? nullptr : &at});
@@ -147,6 +157,13 @@ private:
 void diff(NodeSource& nodes, const DirRef& before, const DirRef& after, bool stored,
           const std::function<void(const Difference&)>& visit) {
     Comparison(nodes, stored, visit).directories(before, after, "");
+}
+
+void diff_entries(NodeSource& nodes, const DirRef& before, const DirRef& after,
+                  const std::function<void(const Entry*, const Entry*)>& visit) {
+    side_by_side(nodes, before, after, true, [&](const Entry* a, const Entry* b) {
+        if (a == nullptr || b == nullptr || !(*a == *b)) visit(a, b);
+    });
 }
 
 }  // namespace artfs

@@ -103,6 +103,30 @@ struct Bench {
             [this](const CatalogThread::Change& change) { return store->catalog().write(change); },
             {".nfs*"}};
     }
+    SealOrder order_of(const Draft& draft, const Base& base) {
+        SealOrder order;
+        order.run = a_run("run-" + std::to_string(++runs), "job");
+        order.run.state = RunState::finished;
+        order.run.ended = now();
+        order.drafts.push_back(draft.freeze(artifact, base));
+        return order;
+    }
+    std::optional<Head> head() const {
+        auto txn = store->catalog().read();
+        auto record = txn->artifact(artifact.id);
+        if (!record->head) return std::nullopt;
+        auto version = txn->version(artifact.id, *record->head);
+        return Head{{version->tree, version->id}, txn->snapshot(version->tree)};
+    }
+    // As a run whose root has exited.
+    SealedDraft merge_one(const Draft& draft, const Base& base) {
+        auto order = order_of(draft, base);
+        order.drafts[0].merges = true;
+        order.drafts[0].head = head();
+        auto sealed = seal(context(), order);
+        REQUIRE(sealed);
+        return sealed->front();
+    }
     SealedDraft seal_one(const Draft& draft, const Base& base, std::vector<UseEdge> uses = {}) {
         SealOrder order;
         order.run = a_run("run-" + std::to_string(++runs), "job");
@@ -318,4 +342,156 @@ TEST_CASE("listing goes on where it stopped, whatever changes meanwhile") {
     }
     CHECK(seen.size() == 50);
     CHECK(seen.contains("new"));
+}
+
+TEST_CASE("concurrent drafts merge, or say what they leave out") {
+    Bench bench;
+    Draft first(*bench.store, empty_snapshot(), 1);
+    first.write(root_number, "x", "one");
+    auto v0 = bench.seal_one(first, empty_base());
+    Draft left(*bench.store, v0.snapshot, 100);
+    left.write(left.make_directory(root_number, "out"), "left", "l");
+    Draft right(*bench.store, v0.snapshot, 200);
+    right.write(right.make_directory(root_number, "out"), "right", "r");
+    Draft other(*bench.store, v0.snapshot, 300);
+    other.write(root_number, "x", "other");
+    other.write(other.make_directory(root_number, "out"), "left", "l");
+
+    auto v1 = bench.merge_one(left, v0.base);
+    CHECK(!v1.version->merged_with);
+    auto v2 = bench.merge_one(right, v0.base);
+    CHECK(v2.version->parent == 0);
+    CHECK(v2.version->merged_with == 1);
+    CHECK(v2.version->diverged.empty());
+    CHECK(bench.files(v2.snapshot) ==
+          Files{{"out/", "493"}, {"out/left", "l"}, {"out/right", "r"}, {"x", "one"}});
+    // Both made out/left: not merged, and only what it does not have is left out.
+    auto v3 = bench.merge_one(other, v0.base);
+    CHECK(v3.version->parent == 0);
+    CHECK(!v3.version->merged_with);
+    CHECK(v3.version->diverged == std::vector<std::string>{"out/right"});
+    CHECK(bench.files(v3.snapshot) == Files{{"out/", "493"}, {"out/left", "l"}, {"x", "other"}});
+    // What begins empty follows nothing.
+    Draft fresh(*bench.store, empty_snapshot(), 400);
+    fresh.write(root_number, "only", "o");
+    auto order = bench.order_of(fresh, empty_base());
+    order.drafts[0].merges = order.drafts[0].begins_empty = true;
+    order.drafts[0].head = bench.head();
+    auto v4 = seal(bench.context(), order);
+    REQUIRE(v4);
+    CHECK(bench.files(v4->front().snapshot) == Files{{"only", "o"}});
+    CHECK(v4->front().version->diverged.empty());
+}
+
+namespace {
+// A run's draft that was frozen, and not sealed.
+struct Frozen {
+    SealOrder order;
+    FrozenTrees trees;
+    Base base;
+
+    Frozen(Bench& bench, const Draft& draft, const Base& on) : order(bench.order_of(draft, on)) {
+        trees = *freeze(bench.context(), order);
+        base = {trees.trees[0].tree, order.drafts[0].promised};
+        REQUIRE(bench.store->catalog().write([&](WriteTxn& txn) {
+            for (const auto& [digest, bytes] : trees.records) txn.put_record(digest, bytes);
+            DraftRecord record;
+            record.id = order.drafts[0].id;
+            record.run = order.run.id;
+            record.artifact = bench.artifact.id;
+            record.base = on;
+            record.created = now();
+            record.state = DraftState::frozen;
+            record.promised = order.drafts[0].promised;
+            record.frozen_tree = trees.trees[0].tree;
+            txn.put(order.run);
+            txn.put(record);
+            for (const auto& [key, value] : draft.overlay.rows())
+                txn.put_draft_row(record.id, key, value);
+        }));
+    }
+    const Snapshot& snapshot() const { return trees.trees[0].snapshot; }
+};
+
+Draft on_frozen(Bench& bench, const Frozen& a) {
+    Draft b(*bench.store, a.snapshot(), 100);
+    auto sub = b.look_at(root_number, "sub");
+    b.write(sub, "more", "m");
+    return b;
+}
+}  // namespace
+
+TEST_CASE("a frozen tree is built on before it is hashed") {
+    Bench bench;
+    Draft first(*bench.store, empty_snapshot(), 1);
+    auto sub = first.make_directory(root_number, "sub");
+    first.write(sub, "x", "one");
+    first.write(root_number, "y", "two");
+    Frozen a(bench, first, empty_base());
+    Draft second = on_frozen(bench, a);
+    Frozen b(bench, second, a.base);
+
+    SECTION("and sealed first") {
+        auto known = hash(bench.context(), a.trees);
+        REQUIRE(known);
+        auto v0 = finish(bench.context(), a.order, a.trees, *known);
+        REQUIRE(v0);
+        const auto& promotion = *v0->front().promotion;
+        CHECK(promotion.base.version == a.base.version);
+        auto& built = b.order.drafts[0];
+        built.base = promotion.base;
+        built.base_snapshot = promotion.snapshot;
+        known->merge(*hash(bench.context(), b.trees));
+        auto v1 = finish(bench.context(), b.order, b.trees, *known);
+        REQUIRE(v1);
+        CHECK(bench.files(v1->front().snapshot) ==
+              Files{{"sub/", "493"}, {"sub/more", "m"}, {"sub/x", "one"}, {"y", "two"}});
+        CHECK(v1->front().version->parent == 0);
+        second.overlay.promote(promotion);
+        CHECK(second.overlay.node(root_number)->base == promotion.snapshot.root);
+    }
+    SECTION("and kept when the mount goes away") {
+        REQUIRE(recover(bench.context()));
+        CHECK(seal_kept(bench.context(), b.order.run.id).error().code == EBUSY);
+        CHECK(drop_kept(bench.context(), a.order.run.id).error().code == EBUSY);
+        auto v0 = seal_kept(bench.context(), a.order.run.id);
+        REQUIRE(v0);
+        CHECK(bench.files(v0->front().snapshot) ==
+              Files{{"sub/", "493"}, {"sub/x", "one"}, {"y", "two"}});
+        auto v1 = seal_kept(bench.context(), b.order.run.id);
+        REQUIRE(v1);
+        CHECK(v1->front().version->parent == 0);
+        CHECK(bench.files(v1->front().snapshot) ==
+              Files{{"sub/", "493"}, {"sub/more", "m"}, {"sub/x", "one"}, {"y", "two"}});
+    }
+}
+
+TEST_CASE("what equals the head makes the uses of its frozen tree uses of the head") {
+    Bench bench;
+    Draft first(*bench.store, empty_snapshot(), 1);
+    first.write(root_number, "x", "one");
+    auto v0 = bench.seal_one(first, empty_base());
+    Draft again(*bench.store, v0.snapshot, 10);
+    again.write(root_number, "x", "one");
+    Frozen frozen(bench, again, v0.base);
+    auto reader = a_run("reader", "job");
+    REQUIRE(bench.store->catalog().write([&](WriteTxn& txn) {
+        txn.put(reader);
+        txn.put(UseEdge{reader.id, 1, *frozen.base.version, ranks({1}), false});
+    }));
+    auto sealed =
+        finish(bench.context(), frozen.order, frozen.trees, *hash(bench.context(), frozen.trees));
+    REQUIRE(sealed);
+    CHECK(sealed->front().outcome == SealOutcome::existing);
+    auto uses = bench.store->catalog().read()->uses_of(reader.id);
+    REQUIRE(uses.size() == 1);
+    CHECK(uses[0].version == v0.version->id);
+}
+
+TEST_CASE("names that are never kept are no reason for a version") {
+    Bench bench;
+    Draft draft(*bench.store, empty_snapshot(), 1);
+    draft.write(root_number, ".nfs1", "rubbish");
+    draft.make_directory(root_number, "empty");
+    CHECK(bench.seal_one(draft, empty_base()).outcome == SealOutcome::nothing);
 }
