@@ -211,27 +211,6 @@ TEST_CASE("a resumed run goes on where the other left its drafts", "[resume]") {
     CHECK(mount.json("show @" + run).at("confirmed").size() == 1);
 }
 
-TEST_CASE("what a process does after its run's seal is the next segment", "[segments]") {
-    TestMount mount;
-    mount.ok("mkdir a b; actor write b/latest/in 1");
-    auto sign = (mount.directory() / "sign").string();
-    // The child lives on when the run's root has exited and its draft is sealed.
-    mount.ok("art run -- artfs_actor write a/latest/x 1 : fork : await " + sign +
-             " : read b/latest/in : write a/latest/y 2 : touch " + sign + ".done >/dev/null 2>&1");
-    await_versions(mount, "a", 1);
-    auto run = mount.newest_run();
-    CHECK(mount.ok("cat a/v0/x; ls a/v0") == "1x\n");
-    mount.ok("touch " + sign + "; actor await " + sign + ".done");
-    await_versions(mount, "a", 2);
-    CHECK(mount.ok("cat a/v1/x a/v1/y") == "12");
-    CHECK(mount.newest_run() == run);
-    auto document = mount.json("show @" + run);
-    CHECK(document.at("segments") == 2);
-    REQUIRE(document.at("uses").size() == 1);
-    CHECK(document.at("uses")[0].at("segment") == 2);
-    CHECK(mount.logs(run) == Names{"a:v0", "a:v1"});
-}
-
 TEST_CASE("a run with a dead root and a living writer is lingering, and nobody waits",
           "[segments]") {
     TestMount mount;
