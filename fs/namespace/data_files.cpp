@@ -40,7 +40,7 @@ Result<> copy_bytes(int from, int to, std::uint64_t bytes) {
 
 }  // namespace
 
-DataFiles::DataFiles(Store& store, Executor& executor, std::uint64_t next_number)
+DataFiles::DataFiles(Store& store, Executor& executor, std::atomic<std::uint64_t>& next_number)
     : store_(store), executor_(executor), next_number_(next_number) {
     restock();
 }
