@@ -16,6 +16,8 @@ std::optional<nlohmann::json> ask_daemon(
 
 struct Site;
 // The same, of the project that the site names.
-std::optional<nlohmann::json> ask_daemon(const Site& site, nlohmann::json request);
+std::optional<nlohmann::json> ask_daemon(
+    const Site& site, nlohmann::json request,
+    const std::function<void(const nlohmann::json&)>& progress = nullptr);
 
 }  // namespace artfs

@@ -67,9 +67,11 @@ fs::path default_store() {
 
 }  // namespace
 
-std::optional<nlohmann::json> ask_daemon(const Site& site, nlohmann::json request) {
+std::optional<nlohmann::json> ask_daemon(
+    const Site& site, nlohmann::json request,
+    const std::function<void(const nlohmann::json&)>& progress) {
     request["project"] = site.project;
-    return ask_daemon(site.store, request);
+    return ask_daemon(site.store, request, progress);
 }
 
 std::optional<MountRow> mount_at(const fs::path& path) {

@@ -91,9 +91,7 @@ std::uint64_t DataFiles::take_staging() {
 }
 
 std::uint64_t DataFiles::reserve(std::uint64_t count) {
-    auto first = next_number_;
-    next_number_ += count;
-    return first;
+    return next_number_.fetch_add(count);
 }
 
 std::shared_ptr<DataFile> DataFiles::open_staging(std::uint64_t number) const {

@@ -21,6 +21,10 @@ namespace artfs {
 
 namespace {
 
+// In linux/cn_proc.h, but inside the structure or outside it as the headers are old or new.
+constexpr std::uint32_t event_fork = 0x00000001;
+constexpr std::uint32_t event_exit = 0x80000000;
+
 constexpr int receive_buffer = 8 << 20;  // some ten thousand forks
 
 // The group's first process number is ours only in the first pid namespace: events name those.
@@ -130,11 +134,12 @@ void ProcessConnector::read_events(const char* data, std::size_t size) {
         if (message->nlmsg_len < header + offsetof(proc_event, event_data)) continue;
         std::memcpy(&event, reinterpret_cast<const char*>(message) + header,
                     std::min<std::size_t>(sizeof event, message->nlmsg_len - header));
-        if (event.what == proc_event::PROC_EVENT_FORK) {
+        auto what = static_cast<std::uint32_t>(event.what);
+        if (what == event_fork) {
             const auto& fork = event.event_data.fork;
             // Another thread of its process is no new process.
             if (fork.child_pid == fork.child_tgid) forked(fork.parent_tgid, fork.child_tgid);
-        } else if (event.what == proc_event::PROC_EVENT_EXIT) {
+        } else if (what == event_exit) {
             const auto& exit = event.event_data.exit;
             if (exit.process_pid == exit.process_tgid) exited(exit.process_tgid);
         }
