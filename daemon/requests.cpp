@@ -47,6 +47,9 @@ nlohmann::json ControlServer::answer(const Json& request, const Peer& peer, cons
     }
     std::string name = text(request, "project");
     auto project = mounts_.find(name);
+    // What concerns the store goes through whichever project is mounted.
+    static const std::set<std::string> of_the_store{"change", "unbundle", "collect", "repair"};
+    if (!project && of_the_store.contains(op)) project = mounts_.find("");
     if (!project)
         return refusal(4, "project " + (name.empty() ? "default" : name) +
                               " is not mounted: art mount DIR --project " + name);
