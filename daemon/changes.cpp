@@ -10,12 +10,6 @@ namespace artfs {
 
 using Json = nlohmann::json;
 
-nlohmann::json refusal(int exit_status, const std::string& message) {
-    return {{"error", {{"exit", exit_status}, {"message", message}}}};
-}
-
-nlohmann::json refusal(const Error& error) { return refusal(exit_status_of(error), error.message); }
-
 namespace {
 
 // A pin that is not durable yet counts too.
@@ -70,28 +64,28 @@ void show_change(Mount& mount, const Changed& changed,
 }  // namespace
 
 Result<> ControlServer::write(const CatalogThread::Change& change) {
-    auto written = mount_.catalog.write(change);
+    auto written = served_.catalog.write(change);
     bool full = !written && written.error().code == ENOSPC;
-    if (full && mount_.store.release_ballast()) written = mount_.catalog.write(change);
+    if (full && served_.store.release_ballast()) written = served_.catalog.write(change);
     return written;
 }
 
 SealContext ControlServer::seal_context() {
-    return {mount_.store, [this](const CatalogThread::Change& change) { return write(change); },
-            mount_.config.never_keep};
+    return {served_.store, [this](const CatalogThread::Change& change) { return write(change); },
+            served_.config.never_keep};
 }
 
-nlohmann::json ControlServer::change(const Json& request) {
+nlohmann::json ControlServer::change(const Json& request, const Project& project) {
     if (auto settled = settle(); settled.contains("error")) return settled;
     if (request.value("change", "") == "delete") {
-        auto txn = mount_.store.catalog().read();
+        auto txn = project->mount.store.catalog().read();
         auto artifact = ArtifactId::parse(request.value("artifact", ""));
         auto version =
             artifact ? txn->version(*artifact, request.value("version", 0U)) : std::nullopt;
         if (!version) return refusal(3, "no such version");
         auto user = on_dispatch<std::string>(
-            [this, version = *version](std::function<void(Result<std::string>)> done) {
-                done(live_user(mount_.session, version));
+            project, [project, version = *version](std::function<void(Result<std::string>)> done) {
+                done(live_user(project->mount.session, version));
             });
         if (!user) return refusal(user.error());
         if (!user->empty())
@@ -107,8 +101,8 @@ nlohmann::json ControlServer::change(const Json& request) {
     if (!written) return refusal(written.error());
     if (!changed) return refusal(changed.error());
     auto shown = on_dispatch<bool>(
-        [this, now_is = *changed, aliases](std::function<void(Result<bool>)> done) {
-            show_change(mount_, now_is, aliases);
+        project, [project, now_is = *changed, aliases](std::function<void(Result<bool>)> done) {
+            show_change(project->mount, now_is, aliases);
             done(true);
         });
     if (!shown) return refusal(shown.error());

@@ -1,11 +1,15 @@
 // The control socket, STORE/socket: one JSON object a line, one answer, and the connection ends.
 //
 // Answers are {"ok":true, …} or {"error":{"exit":4,"message":"one line"}}, with the exit statuses
-// of `art`. Only the store's owner and root are served (SO_PEERCRED).
+// of `art`. Who asks is known by SO_PEERCRED. The store's owner and root may ask everything; other
+// users, where the mount lets them in, may look, and begin, end, commit and discard runs of their
+// own. Requests that concern one project name it ("project"); else they mean the only one, or
+// `default`.
 //
-//   settle                 seals what has ended and makes the rest durable
+//   settle                 seals what has ended and makes the rest durable, in all projects
 //   status                 "status": the document of `art status --json`
-//   run-start, run-end     what `art run` says of its command
+//   run-start, run-end     what `art run` says of its command; `art begin` and `art end`
+//   run-next               `art next`
 //   run-data               "config" and "summary" of a live run
 //   commit, discard        the drafts of a run
 //   change                 a change of a version or a run (catalog/changes.h)
@@ -14,7 +18,9 @@
 //   unbundle               a bundle's versions are taken over (drafts/bundle.h); likewise
 //   collect                art gc (drafts/collect.h)
 //   repair                 what art fsck --repair writes (drafts/check.h)
-//   umount
+//   why                    "why": which run a process ("pid") belongs to, or what a path on the
+//                          mount is, and by which rule
+//   mount, umount          another mountpoint, or one less; without the last the daemon ends
 #pragma once
 
 #include <atomic>
@@ -28,8 +34,8 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "fuse/adapter.h"
-#include "namespace/run_keeper.h"
+#include "mounts.h"
+#include "status.h"
 
 namespace artfs {
 
@@ -38,10 +44,10 @@ constexpr auto control_poll = std::chrono::milliseconds(200);
 nlohmann::json refusal(int exit_status, const std::string& message);
 nlohmann::json refusal(const Error& error);
 
-// Each connection has a thread; what concerns the mount runs on the dispatch thread.
+// Each connection has a thread; what concerns a mount runs on its dispatch thread.
 class ControlServer {
 public:
-    ControlServer(Mount& mount, RunKeeper& runs, FuseAdapter& adapter);
+    ControlServer(Mounts& mounts, const Served& served);
     ~ControlServer();
 
     Result<> start();
@@ -50,40 +56,58 @@ public:
 
 private:
     using Json = nlohmann::json;
+    using Project = std::shared_ptr<MountedProject>;
+
+    struct Peer {
+        pid_t pid = 0;
+        uid_t uid = 0;
+        bool owner() const;  // of the store, or root
+    };
 
     void listen();
     void serve(Fd connection);
-    Json answer(const Json& request);
+    Json answer(const Json& request, const Peer& peer, const Fd& connection);
+    Json answer_project(const Json& request, const Peer& peer, const Fd& connection,
+                        const Project& project);
     Json settle();
     Json status();
-    Json run_start(const Json& request);
-    Json run_end(const Json& request);
-    Json run_data(const Json& request);
-    Json commit(const Json& request, bool keep);
-    Json change(const Json& request);
-    Json collect(const Json& request);
-    Json repair(const Json& request);
-    // Progress goes to the connection, a line each; the put ends where the client goes away.
-    Json put(const Json& request, const Fd& connection);
-    Json unbundle(const Json& request, const Fd& connection);
-    Json revert(const Json& request);
+    Json mount(const Json& request);
     Json umount(const Json& request);
 
-    // Runs `ask` on the dispatch thread and waits until it has called what it was given.
+    Json run_start(const Json& request, const Peer& peer, const Project& project);
+    Json run_end(const Json& request, const Peer& peer, const Project& project);
+    Json run_began(const Result<RunRecord>& run, const Project& project);
+    Json run_data(const Json& request, const Peer& peer, const Project& project);
+    Json why(const Json& request, const Peer& peer, const Project& project);
+    Json why_process(pid_t pid, const Project& project);
+    Json why_path(const std::string& path, const Peer& peer, const Project& project);
+    Json change(const Json& request, const Project& project);
+    Json collect(const Json& request, const Project& project);
+    Json repair(const Json& request, const Project& project);
+    Json revert(const Json& request, const Project& project);
+    // Progress goes to the connection, a line each; the put ends where the client goes away.
+    Json put(const Json& request, const Fd& connection, const Project& project);
+    Json unbundle(const Json& request, const Fd& connection, const Project& project);
+    // Durably, if need be with the ballast's room.
+    Result<> write(const CatalogThread::Change& change);
+    SealContext seal_context();
+    Json commit(const Json& request, const Peer& peer, const Project& project, bool keep);
+    Json commit_live(const RunId& run, const Project& project, bool keep);
+    Json commit_kept(const RunId& run, const Project& project, bool keep);
+
+    // Runs `ask` on the project's dispatch thread and waits until it has called what it was given.
     template <class T>
-    Result<T> on_dispatch(std::function<void(std::function<void(Result<T>)>)> ask);
+    static Result<T> on_dispatch(const Project& project,
+                                 std::function<void(std::function<void(Result<T>)>)> ask);
     struct Named {
         RunId id;
         bool live = false;
     };
-    Result<Named> named_run(const Json& request);
-    // Durably, if need be with the ballast's room.
-    Result<> write(const CatalogThread::Change& change);
-    SealContext seal_context();
+    // EACCES for another user's run.
+    Result<Named> named_run(const Json& request, const Peer& peer, const Project& project);
 
-    Mount& mount_;
-    RunKeeper& runs_;
-    FuseAdapter& adapter_;
+    Mounts& mounts_;
+    const Served served_;
     Fd socket_;
     Time started_;
     std::thread listener_;
@@ -94,19 +118,17 @@ private:
 };
 
 template <class T>
-Result<T> ControlServer::on_dispatch(std::function<void(std::function<void(Result<T>)>)> ask) {
+Result<T> ControlServer::on_dispatch(const Project& project,
+                                     std::function<void(std::function<void(Result<T>)>)> ask) {
     auto promise = std::make_shared<std::promise<Result<T>>>();
     auto future = promise->get_future();
-    mount_.executor.post([ask = std::move(ask), promise] {
+    project->executor->post([ask = std::move(ask), promise] {
         ask([promise](Result<T> result) { promise->set_value(std::move(result)); });
     });
     // When the mount ends, what was posted is never run.
     while (future.wait_for(control_poll) != std::future_status::ready)
-        if (stopping_) return fail(ESHUTDOWN, "the mount is ending");
+        if (project->ended) return fail(ESHUTDOWN, "the mount is ending");
     return future.get();
 }
-
-// The document of `art status --json`. Dispatch thread.
-nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time started);
 
 }  // namespace artfs

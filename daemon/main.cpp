@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
     if (options->ready_fd >= 0) fcntl(options->ready_fd, F_SETFD, FD_CLOEXEC);
     if (!options->foreground) go_to_background();
     try {
-        auto served = serve_mount(*options, [&] { tell(options->ready_fd, "ok\n"); });
+        auto served = serve_store(*options, [&] { tell(options->ready_fd, "ok\n"); });
         if (!served) return refuse(*options, served.error());
     } catch (const std::exception& broken) {
         return refuse(*options, Error{EIO, broken.what()});

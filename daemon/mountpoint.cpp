@@ -1,7 +1,9 @@
 #include "mountpoint.h"
 
+#include <spawn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,6 +68,31 @@ std::vector<std::string> holders_of(const fs::path& mountpoint) {
         found.push_back(comm + " (pid " + pid + ")");
     }
     return found;
+}
+
+bool is_at_or_under(const fs::path& path, const fs::path& top) {
+    return under(path.string(), top.string());
+}
+
+Result<> unmount(const fs::path& mountpoint, bool lazy) {
+    const std::string shown = mountpoint.string();
+    if (geteuid() == 0) {
+        if (umount2(shown.c_str(), lazy ? MNT_DETACH : 0) == 0) return {};
+        return fail_errno("unmounting " + shown);
+    }
+    std::vector<const char*> words{"fusermount3", "-u", "-q"};
+    if (lazy) words.push_back("-z");
+    words.insert(words.end(), {"--", shown.c_str(), nullptr});
+    pid_t child = 0;
+    if (int error = posix_spawnp(&child, words[0], nullptr, nullptr,
+                                 const_cast<char**>(words.data()), environ);
+        error != 0)
+        return fail(error,
+                    "fusermount3 cannot be run (package fuse3): " + shown + " stays mounted");
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (status == 0) return {};
+    return fail(EBUSY, shown + " is in use, or is no mount of yours");
 }
 
 Result<> prepare_mountpoint(const fs::path& mountpoint, const fs::path& store) {

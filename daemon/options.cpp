@@ -7,11 +7,8 @@
 
 namespace artfs {
 
-namespace {
-
 namespace po = boost::program_options;
 
-// -o a,b=c as mount(8) passes it.
 Result<> apply_mount_options(const std::string& list, DaemonOptions& options) {
     std::istringstream words(list);
     for (std::string word; std::getline(words, word, ',');) {
@@ -29,8 +26,6 @@ Result<> apply_mount_options(const std::string& list, DaemonOptions& options) {
     }
     return {};
 }
-
-}  // namespace
 
 Result<DaemonOptions> parse_options(int argc, char** argv, std::string& help) {
     DaemonOptions options;

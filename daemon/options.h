@@ -19,6 +19,9 @@ struct DaemonOptions {
     int ready_fd = -1;  // gets "ok" or "error EXIT MESSAGE" when the mount answers, or cannot
 };
 
+// Applies a list as mount(8) passes it: "allow_other,ro".
+Result<> apply_mount_options(const std::string& list, DaemonOptions& options);
+
 // Parses the command line; an Error of code EINVAL is wrong usage. `help` is the text to print
 // instead, if --help was given.
 Result<DaemonOptions> parse_options(int argc, char** argv, std::string& help);

@@ -1,6 +1,7 @@
+#include "status.h"
+
 #include <unistd.h>
 
-#include "control.h"
 #include "runs/pidfd.h"
 
 namespace artfs {
@@ -8,6 +9,7 @@ namespace artfs {
 namespace {
 
 constexpr const char* program_version = "0.1.0";
+constexpr std::size_t suspicious_kinds = 5;  // of different commands in one run
 
 std::uint64_t staged_bytes(const View& view) {
     std::uint64_t bytes = 0;
@@ -106,6 +108,13 @@ nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time s
         if (runs.lingering(id))
             warnings.push_back("run " + run.record.name +
                                " has ended, but a process of it still has a file open for writing");
+    for (const auto& [id, run] : session.runs())
+        if (runs.kinds_of_work(id) >= suspicious_kinds && run.record.segments == 1)
+            warnings.push_back(
+                "run " + run.record.name + " (" + run.record.job_type + ", process " +
+                std::to_string(run.root.pid) +
+                ") spans many commands and has sealed nothing: if it is a supervisor, "
+                "add it to supervisors in config.toml");
     status["stale"] = nlohmann::json::array();
     status["warnings"] = warnings;
     return status;

@@ -89,17 +89,18 @@ std::vector<std::string> texts(const Json& request, const char* key) {
 
 }  // namespace
 
-nlohmann::json ControlServer::put(const Json& request, const Fd& connection) {
-    if (mount_.options.read_only) return refusal(4, "the mount is read-only");
+nlohmann::json ControlServer::put(const Json& request, const Fd& connection,
+                                  const Project& project) {
+    if (project->mount.options.read_only) return refusal(4, "the mount is read-only");
     if (auto settled = settle(); settled.contains("error")) return settled;
     PutOrder order = put_order(request);
-    order.project = mount_.options.project;
+    order.project = project->name();
     order.uid = request.value("peer", 0U);
     order.gid = request.value("peer_gid", 0U);
-    auto numbers = [this](std::uint64_t count) {
+    auto numbers = [project](std::uint64_t count) {
         auto first = on_dispatch<std::uint64_t>(
-            [this, count](std::function<void(Result<std::uint64_t>)> done) {
-                done(mount_.files.reserve(count));
+            project, [project, count](std::function<void(Result<std::uint64_t>)> done) {
+                done(project->mount.files.reserve(count));
             });
         if (!first) throw std::runtime_error(first.error().message);
         return *first;
@@ -110,7 +111,7 @@ nlohmann::json ControlServer::put(const Json& request, const Fd& connection) {
     };
     auto result = put_files(seal_context(), order, numbers, progress);
     if (!result) return refusal(result.error());
-    auto txn = mount_.store.catalog().read();
+    auto txn = project->mount.store.catalog().read();
     Json reply{{"ok", true},
                {"run", result->run.name},
                {"versions", sealed_as_json(*txn, result->sealed)}};
@@ -119,68 +120,80 @@ nlohmann::json ControlServer::put(const Json& request, const Fd& connection) {
     auto record = txn->artifact(artifact);
     aliases = txn->aliases(artifact);
     txn.reset();
-    auto shown = on_dispatch<bool>([this, sealed = result->sealed, record, aliases,
+    auto shown =
+        on_dispatch<bool>(project, [project, sealed = result->sealed, record, aliases,
                                     run = result->run.id](std::function<void(Result<bool>)> done) {
-        runs_.kept_are_gone(run, sealed);
-        if (record) mount_.loader.put(*record);
-        for (const auto& [alias, number] : aliases)
-            mount_.loader.put_alias(record->id, alias, number);
-        done(true);
-    });
+            project->runs.kept_are_gone(run, sealed);
+            if (record) project->mount.loader.put(*record);
+            for (const auto& [alias, number] : aliases)
+                project->mount.loader.put_alias(record->id, alias, number);
+            done(true);
+        });
     if (!shown) return refusal(shown.error());
     return reply;
 }
 
-nlohmann::json ControlServer::unbundle(const Json& request, const Fd& connection) {
-    if (mount_.options.read_only) return refusal(4, "the mount is read-only");
-    auto project = request.value("project", mount_.options.project);
+nlohmann::json ControlServer::unbundle(const Json& request, const Fd& connection,
+                                       const Project& project) {
+    if (project->mount.options.read_only) return refusal(4, "the mount is read-only");
+    auto into = request.value("project", project->name());
     auto staging = on_dispatch<std::uint64_t>(
-        [this](std::function<void(Result<std::uint64_t>)> done) { done(mount_.files.reserve(1)); });
+        project, [project](std::function<void(Result<std::uint64_t>)> done) {
+            done(project->mount.files.reserve(1));
+        });
     if (!staging) return refusal(staging.error());
     Reporter report(connection);
-    auto merged = read_bundle(seal_context(), project, request.value("file", ""), *staging,
+    auto merged = read_bundle(seal_context(), into, request.value("file", ""), *staging,
                               [&](std::uint64_t bytes, std::uint64_t all) {
                                   return !stopping_ && report({bytes, all});
                               });
     if (!merged) return refusal(merged.error());
-    auto txn = mount_.store.catalog().read();
+    auto txn = project->mount.store.catalog().read();
     std::map<ArtifactId, std::map<std::string, std::uint32_t>> aliases;
     for (const auto& artifact : merged->artifacts) aliases[artifact.id] = txn->aliases(artifact.id);
     txn.reset();
-    bool here = project == mount_.options.project;
-    auto shown = on_dispatch<bool>(
-        [this, here, aliases, merged = *merged](std::function<void(Result<bool>)> done) {
-            for (const auto& artifact : merged.artifacts) {
-                if (!here) break;
-                mount_.loader.put(artifact);
-                for (const auto& [alias, number] : aliases.at(artifact.id))
-                    mount_.loader.put_alias(artifact.id, alias, number);
-            }
-            for (const auto& version : merged.versions) mount_.loader.put(version);
-            done(true);
-        });
+    bool here = into == project->name();
+    auto shown = on_dispatch<bool>(project, [project, here, aliases, merged = *merged](
+                                                std::function<void(Result<bool>)> done) {
+        for (const auto& artifact : merged.artifacts) {
+            if (!here) break;
+            project->mount.loader.put(artifact);
+            for (const auto& [alias, number] : aliases.at(artifact.id))
+                project->mount.loader.put_alias(artifact.id, alias, number);
+        }
+        for (const auto& version : merged.versions) project->mount.loader.put(version);
+        done(true);
+    });
     if (!shown) return refusal(shown.error());
     auto reply = merged_json(*merged);
     reply["ok"] = true;
     return reply;
 }
 
-nlohmann::json ControlServer::collect(const Json& request) {
+nlohmann::json ControlServer::collect(const Json& request, const Project& project) {
     if (auto settled = settle(); settled.contains("error")) return settled;
-    auto needed = on_dispatch<Needed>(
-        [this](std::function<void(Result<Needed>)> done) { done(needed_by(mount_)); });
-    if (!needed) return refusal(needed.error());
+    // What any mounted project holds stays: objects are the store's.
+    Needed needed;
+    for (const auto& one : mounts_.projects()) {
+        auto held = on_dispatch<Needed>(
+            one, [one](std::function<void(Result<Needed>)> done) { done(needed_by(one->mount)); });
+        if (!held) return refusal(held.error());
+        needed.objects.insert(held->objects.begin(), held->objects.end());
+        needed.trees.insert(held->trees.begin(), held->trees.end());
+        needed.directories.insert(needed.directories.end(), held->directories.begin(),
+                                  held->directories.end());
+    }
     CollectOptions options{request.value("dry_run", false),
                            std::chrono::seconds(request.value("older_than", std::int64_t{0}))};
-    auto config = load_config(mount_.store.config_path());
+    auto config = load_config(project->mount.store.config_path());
     if (!config) return refusal(config.error());
-    auto collected = artfs::collect(seal_context(), *config, *needed, options);
+    auto collected = artfs::collect(seal_context(), *config, needed, options);
     if (!collected) return refusal(collected.error());
     auto shown = on_dispatch<bool>(
-        [this, changed = collected->changed](std::function<void(Result<bool>)> done) {
+        project, [project, changed = collected->changed](std::function<void(Result<bool>)> done) {
             for (const auto& one : changed) {
-                mount_.loader.put(*one.artifact);
-                mount_.loader.put(*one.version);
+                project->mount.loader.put(*one.artifact);
+                project->mount.loader.put(*one.version);
             }
             done(true);
         });
@@ -188,18 +201,19 @@ nlohmann::json ControlServer::collect(const Json& request) {
     return collected_json(*collected);
 }
 
-nlohmann::json ControlServer::repair(const Json& request) {
+nlohmann::json ControlServer::repair(const Json& request, const Project& project) {
     std::vector<Digest> objects;
     for (const auto& hex : texts(request, "objects"))
         if (auto digest = Digest::from_hex(hex)) objects.push_back(*digest);
     auto repaired = repair_store(seal_context(), objects);
     if (!repaired) return refusal(repaired.error());
     // Heads may have moved.
-    auto artifacts = mount_.store.catalog().read()->artifacts(mount_.options.project);
-    auto shown = on_dispatch<bool>([this, artifacts](std::function<void(Result<bool>)> done) {
-        for (const auto& artifact : artifacts) mount_.loader.put(artifact);
-        done(true);
-    });
+    auto artifacts = project->mount.store.catalog().read()->artifacts(project->name());
+    auto shown =
+        on_dispatch<bool>(project, [project, artifacts](std::function<void(Result<bool>)> done) {
+            for (const auto& artifact : artifacts) project->mount.loader.put(artifact);
+            done(true);
+        });
     if (!shown) return refusal(shown.error());
     return {{"ok", true}, {"repairs", *repaired}};
 }

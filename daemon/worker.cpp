@@ -6,25 +6,25 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "catalog/store.h"
 #include "control.h"
 #include "drafts/kept.h"
-#include "fuse/adapter.h"
-#include "mountpoint.h"
-#include "namespace/filesystem.h"
+#include "mounts.h"
 
 namespace artfs {
 
 namespace {
 
-constexpr unsigned pool_threads = 4;
-constexpr unsigned checkpoint_ms = 5000;  // what a draft may lose when the machine stops
-
 void raise_descriptor_limit() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    // A live run takes a descriptor or two; root may have more than it was given.
+    constexpr rlim_t plenty = 1U << 20U;
+    rlimit more{plenty, plenty};
+    if (limit.rlim_max < plenty && setrlimit(RLIMIT_NOFILE, &more) == 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
 }
@@ -34,13 +34,6 @@ void log_to(const std::filesystem::path& store) {
     auto log = spdlog::basic_logger_mt("artd", (store / "artd.log").string());
     log->flush_on(spdlog::level::info);
     spdlog::set_default_logger(log);
-}
-
-void tick_for_ever(FuseAdapter& adapter, RunKeeper& runs) {
-    adapter.after(checkpoint_ms, [&adapter, &runs] {
-        runs.tick();
-        tick_for_ever(adapter, runs);
-    });
 }
 
 // SIGTERM, SIGINT and SIGHUP end the mount in good order. The set is blocked in every thread.
@@ -90,7 +83,19 @@ int exit_status_of(const Error& error) {
     }
 }
 
-Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& ready) {
+MountOptions mount_options(const DaemonOptions& options) {
+    MountOptions mount;
+    mount.project = options.project;
+    mount.mountpoint = options.mountpoint;
+    mount.source = options.store.string();
+    mount.read_only = options.read_only;
+    mount.allow_other = options.allow_other;
+    mount.passthrough = options.passthrough;
+    mount.passthrough_why = "the kernel has not answered yet";
+    return mount;
+}
+
+Result<> serve_store(const DaemonOptions& options, const std::function<void()>& ready) {
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);  // a client of the control socket may go away
     if (access("/dev/fuse", F_OK) != 0)
@@ -98,10 +103,10 @@ Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& 
                     "this machine has no /dev/fuse: load the fuse module (modprobe fuse), "
                     "or give the container the device");
     // Every thread that is made from here on has the signals blocked.
-    FuseAdapter* mounted = nullptr;
+    std::atomic<Mounts*> mounted{nullptr};
     SignalThread signals([&mounted] {
         if (mounted == nullptr) _exit(1);
-        [[maybe_unused]] auto unmounted = mounted->unmount(true);
+        mounted.load()->remove_all();
     });
 
     auto store = Store::create_or_open(options.store, Store::Access::read_write);
@@ -113,54 +118,20 @@ Result<> serve_mount(const DaemonOptions& options, const std::function<void()>& 
     auto write = [&catalog](CatalogThread::Change change) {
         return catalog.write(std::move(change));
     };
-    auto next_staging = recover({**store, write, config->never_keep});
-    if (!next_staging) return tl::unexpected(next_staging.error());
-    if (auto prepared = prepare_mountpoint(options.mountpoint, options.store); !prepared)
-        return prepared;
-
-    MountOptions mount_options;
-    mount_options.project = options.project;
-    mount_options.mountpoint = options.mountpoint;
-    mount_options.source = options.store.string();
-    mount_options.read_only = options.read_only;
-    mount_options.allow_other = options.allow_other;
-    mount_options.passthrough = options.passthrough;
-    mount_options.passthrough_why = "the kernel has not answered yet";
-
-    Executor executor(pool_threads);
-    auto adapter = FuseAdapter::create(mount_options, executor);
-    if (!adapter) return tl::unexpected(adapter.error());
-    Mount mount{**store,
-                catalog,
-                executor,
-                *config,
-                mount_options,
-                **adapter,
-                Session(),
-                Loader(**store, executor, options.project),
-                DataFiles(**store, executor, *next_staging)};
-    RunKeeper runs(mount);
-    mount.status = [&mount, &runs, started = now()] {
-        return status_document(mount, runs, started);
-    };
-    Filesystem filesystem(mount, runs);
-    ControlServer control(mount, runs, **adapter);
-    if (auto listening = control.start(); !listening) {
-        [[maybe_unused]] auto unmounted = (*adapter)->unmount(true);
-        return listening;
-    }
-    mounted = adapter->get();
-    tick_for_ever(**adapter, runs);
-    (*adapter)->run(filesystem, runs, [&] {
-        mount.options.passthrough_why = (*adapter)->passthrough_why();
-        spdlog::info("serving project {} of {} on {}", options.project, options.store.string(),
-                     options.mountpoint.string());
-        ready();
-    });
+    auto recovered = recover({**store, write, config->never_keep});
+    if (!recovered) return tl::unexpected(recovered.error());
+    std::atomic<std::uint64_t> next_staging{*recovered};
+    SharedRuns runs(*config);
+    Served served{**store, catalog, *config, runs, next_staging};
+    Mounts mounts(served);
+    ControlServer control(mounts, served);
+    if (auto listening = control.start(); !listening) return listening;
+    if (auto added = mounts.add(mount_options(options)); !added) return added;
+    mounted = &mounts;
+    ready();
+    mounts.wait_until_empty();
     mounted = nullptr;
     control.stop();
-    runs.shut_down();
-    spdlog::info("unmounted");
     return {};
 }
 

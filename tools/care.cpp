@@ -82,7 +82,7 @@ Json collect_alone(const Site& site, const Json& request) {
 
 Json collect_now(const Site& site, Json request, bool dry_run) {
     request["dry_run"] = dry_run;
-    auto reply = ask_daemon(site.store, request);
+    auto reply = ask_daemon(site, request);
     Json collected = reply ? *reply : collect_alone(site, request);
     collected.erase("ok");
     return collected;
@@ -175,7 +175,7 @@ int run_fsck(const Arguments& arguments) {
     if (arguments.flag("repair") && (checked.indexes_wrong || !checked.bad_objects.empty())) {
         Json request{{"op", "repair"}, {"objects", Json::array()}};
         for (const auto& digest : checked.bad_objects) request["objects"].push_back(digest.hex());
-        if (auto reply = ask_daemon(site.store, request)) {
+        if (auto reply = ask_daemon(site, request)) {
             document["repairs"] = reply->at("repairs");
         } else {
             auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));

@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 
 void send_change(const Site& site, Json change) {
     change["op"] = "change";
-    if (ask_daemon(site.store, change)) return;
+    if (ask_daemon(site, change)) return;
     auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
     Result<Changed> changed;
     value_of(store->catalog().write(

@@ -14,4 +14,10 @@ std::optional<nlohmann::json> ask_daemon(
     const std::filesystem::path& store, const nlohmann::json& request,
     const std::function<void(const nlohmann::json&)>& progress = nullptr);
 
+struct Site;
+// The same, of the project that the site names.
+std::optional<nlohmann::json> ask_daemon(
+    const Site& site, nlohmann::json request,
+    const std::function<void(const nlohmann::json&)>& progress = nullptr);
+
 }  // namespace artfs

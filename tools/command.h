@@ -53,6 +53,16 @@ struct Site {
 };
 Site find_site(const Arguments& arguments);
 
+// A mount as the kernel lists it.
+struct MountRow {
+    std::filesystem::path where;
+    std::filesystem::path store;
+};
+// The mount that a path, as it is written, lies on.
+std::optional<MountRow> mount_at(const std::filesystem::path& path);
+// Of its live daemon; `default` if there is none.
+std::string project_of(const MountRow& mount);
+
 // The store opened for reading, after a live daemon has made all that is over durable.
 class Reader {
 public:
@@ -72,6 +82,9 @@ private:
     std::unique_ptr<ReadTxn> txn_;
     std::unique_ptr<CatalogNodes> nodes_;
 };
+
+// What begins a run, from the options of art run and art begin.
+nlohmann::json beginning(const Arguments& arguments);
 
 // Has the daemon apply a change (catalog/changes.h), or applies it with the store's lock.
 void send_change(const Site& site, nlohmann::json change);
@@ -115,6 +128,10 @@ int run_mount(const Arguments& arguments);
 int run_umount(const Arguments& arguments);
 int run_status(const Arguments& arguments);
 int run_run(const Arguments& arguments);
+int run_begin(const Arguments& arguments);
+int run_end(const Arguments& arguments);
+int run_next(const Arguments& arguments);
+int run_why(const Arguments& arguments);
 int run_commit(const Arguments& arguments);
 int run_discard(const Arguments& arguments);
 int run_revert(const Arguments& arguments);

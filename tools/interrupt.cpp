@@ -23,7 +23,7 @@ void fail_interrupted() { throw Failure(128 + caught, "interrupted: nothing was 
 std::optional<nlohmann::json> ask_in_good_order(const Site& site, const nlohmann::json& request,
                                                 Progress& bar) {
     try {
-        return ask_daemon(site.store, request, [&](const nlohmann::json& at) {
+        return ask_daemon(site, request, [&](const nlohmann::json& at) {
             bar.show(at.at(0).get<std::uint64_t>(), at.at(1).get<std::uint64_t>());
         });
     } catch (const Failure&) {

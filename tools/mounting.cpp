@@ -138,7 +138,7 @@ std::string status_text(const Json& status, const Site& site) {
 Json settle_drafts(const Arguments& arguments, const char* op) {
     Site site = find_site(arguments);
     std::string name = arguments.positional.empty() ? "" : arguments.positional[0];
-    if (auto reply = ask_daemon(site.store, {{"op", op}, {"run", name}})) return *reply;
+    if (auto reply = ask_daemon(site, {{"op", op}, {"run", name}})) return *reply;
     auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
     if (name.empty()) throw Failure(exit_usage, "name the run: art status lists drafts");
     RunId run = find_run(*store->catalog().read(), site.project,
@@ -166,6 +166,19 @@ int run_mount(const Arguments& arguments) {
     if (!where.has_filename()) where = where.parent_path();
     std::string project = arguments.text(
         "project", std::getenv("ART_PROJECT") != nullptr ? std::getenv("ART_PROJECT") : "default");
+    auto mounted = [&] {
+        show_text("mounted " + site.store.string() + " (project " + project + ") on " +
+                  where.string() + "\n");
+        return exit_done;
+    };
+    // A daemon that serves the store takes another mount.
+    auto added = ask_daemon(site.store, {{"op", "mount"},
+                                         {"path", where.string()},
+                                         {"project", project},
+                                         {"options", arguments.text("options")},
+                                         {"allow_other", arguments.flag("allow-other")},
+                                         {"read_only", arguments.flag("read-only")}});
+    if (added) return mounted();
     std::vector<std::string> words{daemon_program(), "--store", site.store.string(), "--project",
                                    project,          "--mount", where.string()};
     bool foreground = arguments.flag("foreground");
@@ -174,23 +187,28 @@ int run_mount(const Arguments& arguments) {
     if (arguments.flag("read-only")) words.emplace_back("--read-only");
     if (arguments.has("options")) words.insert(words.end(), {"-o", arguments.text("options")});
     start_daemon(words, foreground, site.store);
-    show_text("mounted " + site.store.string() + " (project " + project + ") on " + where.string() +
-              "\n");
-    return exit_done;
+    return mounted();
 }
 
 int run_umount(const Arguments& arguments) {
     Site site = find_site(arguments);
+    bool named = !arguments.positional.empty() || arguments.has("mount") ||
+                 std::getenv("ART_MOUNT") != nullptr;
     fs::path where = arguments.positional.empty()
                          ? site.mountpoint
                          : fs::absolute(arguments.positional[0]).lexically_normal();
-    auto reply = ask_daemon(site.store, {{"op", "umount"}, {"lazy", arguments.flag("lazy")}});
+    if (!where.has_filename()) where = where.parent_path();
+    // Without a name it is the only one, or the daemon says which there are.
+    auto reply = ask_daemon(site.store, {{"op", "umount"},
+                                         {"path", named ? where.string() : ""},
+                                         {"lazy", arguments.flag("lazy")}});
     if (!reply) {
         // What a daemon that died left behind.
         if (where.empty() || umount2(where.c_str(), MNT_DETACH) != 0)
             throw Failure(exit_not_found, "nothing of " + site.store.string() + " is mounted");
         return exit_done;
     }
+    if (!reply->value("last", true)) return exit_done;
     // The daemon ends by itself; the store is free when its lock is.
     for (int i = 0; i < 1000; ++i) {
         auto lock = Store::create_or_open(site.store, Store::Access::read_write);

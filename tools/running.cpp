@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <sstream>
 
@@ -23,54 +22,6 @@ namespace artfs {
 namespace {
 
 using Json = nlohmann::json;
-
-std::pair<std::string, std::string> key_value(const std::string& text, const char* option) {
-    auto equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-        throw Failure(exit_usage,
-                      std::string("--") + option + " takes NAME=VALUE, not '" + text + "'");
-    return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-Json map_of(const Arguments& arguments, const char* option) {
-    auto map = Json::object();
-    for (const auto& item : arguments.list(option)) {
-        auto [key, value] = key_value(item, option);
-        map[key] = value;
-    }
-    return map;
-}
-
-Json config_of_options(const Arguments& arguments) {
-    auto config = Json::object();
-    for (const auto& item : arguments.list("config")) {
-        if (item.find('=') == std::string::npos) {
-            auto text = value_of(read_file(item));
-            auto object = Json::parse(text, nullptr, false);
-            if (!object.is_object())
-                throw Failure(exit_usage, item + " is no JSON object: correct it");
-            config.update(object);
-            continue;
-        }
-        auto [key, value] = key_value(item, "config");
-        auto parsed = Json::parse(value, nullptr, false);
-        config[key] = parsed.is_discarded() ? Json(value) : parsed;
-    }
-    return config;
-}
-
-Json ok_exits(const Arguments& arguments) {
-    auto list = Json::array();
-    std::istringstream codes(arguments.text("ok-exit", "0"));
-    for (std::string code; std::getline(codes, code, ',');) {
-        int value = 0;
-        auto [end, bad] = std::from_chars(code.data(), code.data() + code.size(), value);
-        if (bad != std::errc() || end != code.data() + code.size())
-            throw Failure(exit_usage, "--ok-exit takes exit statuses, like 0,1");
-        list.push_back(value);
-    }
-    return list;
-}
 
 pid_t child_pid = 0;
 volatile sig_atomic_t window_changed = 0;
@@ -257,19 +208,9 @@ int run_run(const Arguments& arguments) {
     if (arguments.command.empty())
         throw Failure(exit_usage, "usage: art run [options] -- COMMAND…");
     Site site = find_site(arguments);
-    Json request{{"op", "run-start"},
-                 {"wrapper", getpid()},
-                 {"command", arguments.command},
-                 {"config", config_of_options(arguments)},
-                 {"tags", arguments.list("tag")},
-                 {"pins", map_of(arguments, "pin")},
-                 {"types", map_of(arguments, "type")},
-                 {"aliases", map_of(arguments, "alias")},
-                 {"ok_exit", ok_exits(arguments)}};
-    request["name"] = arguments.has("name") ? Json(arguments.text("name")) : Json(nullptr);
-    request["job_type"] =
-        arguments.has("job-type") ? Json(arguments.text("job-type")) : Json(nullptr);
-    if (arguments.has("resume")) request["resume"] = arguments.text("resume");
+    Json request = beginning(arguments);
+    request["wrapper"] = getpid();
+    request["command"] = arguments.command;
     // What the command leaves behind becomes ours, and so stays in the run.
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     Child child = start(arguments.command);
@@ -277,7 +218,7 @@ int run_run(const Arguments& arguments) {
     request["pid"] = child.pid;
     std::optional<Json> reply;
     try {
-        reply = ask_daemon(site.store, request);
+        reply = ask_daemon(site, request);
     } catch (const Failure&) {
         child.go.reset();
         waitpid(child.pid, nullptr, 0);
@@ -315,7 +256,7 @@ int run_run(const Arguments& arguments) {
         status = relay_until_end(child, log);
     }
     log.close();
-    ask_daemon(site.store, {{"op", "run-end"}, {"id", (*reply)["id"]}, {"wait_status", status}});
+    ask_daemon(site, {{"op", "run-end"}, {"id", (*reply)["id"]}, {"wait_status", status}});
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -14,11 +14,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct MountRow {
-    fs::path where;
-    fs::path store;
-};
-
 // \040 and the like in mountinfo, proc_pid_mountinfo(5).
 std::string unescaped(const std::string& text) {
     std::string out;
@@ -72,19 +67,37 @@ fs::path default_store() {
 
 }  // namespace
 
+std::optional<nlohmann::json> ask_daemon(
+    const Site& site, nlohmann::json request,
+    const std::function<void(const nlohmann::json&)>& progress) {
+    request["project"] = site.project;
+    return ask_daemon(site.store, request, progress);
+}
+
+std::optional<MountRow> mount_at(const fs::path& path) {
+    std::optional<MountRow> found;
+    for (auto& mount : artfs_mounts())
+        if (under(path, mount.where)) found = std::move(mount);
+    return found;
+}
+
+std::string project_of(const MountRow& mount) {
+    auto reply = ask_daemon(mount.store, {{"op", "status"}});
+    if (!reply) return "default";
+    for (const auto& row : (*reply)["status"]["mounts"])
+        if (row.value("path", "") == mount.where.string()) return row.value("project", "default");
+    return "default";
+}
+
 Site find_site(const Arguments& arguments) {
-    auto mounts = artfs_mounts();
-    const MountRow* here = nullptr;
-    auto directory = working_directory();
-    for (const auto& mount : mounts)
-        if (under(directory, mount.where)) here = &mount;
+    auto here = mount_at(working_directory());
     Site site;
     std::string given = arguments.text("store");
     if (given.empty()) given = environment("ART_STORE");
     if (!given.empty())
         site.store = fs::absolute(given).lexically_normal();
     else
-        site.store = here != nullptr ? here->store : default_store();
+        site.store = here.has_value() ? here->store : default_store();
     if (!site.store.has_filename()) site.store = site.store.parent_path();
 
     std::string mountpoint = arguments.text("mount");
@@ -92,20 +105,29 @@ Site find_site(const Arguments& arguments) {
     if (!mountpoint.empty()) site.mountpoint = fs::absolute(mountpoint).lexically_normal();
     std::string project = arguments.text("project");
     if (project.empty()) project = environment("ART_PROJECT");
-    if (project.empty() || site.mountpoint.empty()) {
-        auto reply = ask_daemon(site.store, {{"op", "status"}});
-        if (reply && !(*reply)["status"]["mounts"].empty()) {
-            const auto& mount = (*reply)["status"]["mounts"][0];
-            if (project.empty()) project = mount.value("project", "");
-            if (site.mountpoint.empty()) site.mountpoint = mount.value("path", "");
-        }
-    }
+    // The mount that is meant: the one asked for, else the one we stand in.
+    fs::path meant = site.mountpoint;
+    if (meant.empty() && here.has_value() && here->store == site.store) meant = here->where;
+    auto reply = ask_daemon(site.store, {{"op", "status"}});
+    auto rows = reply ? (*reply)["status"]["mounts"] : nlohmann::json::array();
+    auto project_at = [&](const fs::path& where) -> std::string {
+        for (const auto& row : rows)
+            if (row.value("path", "") == where.string()) return row.value("project", "");
+        return "";
+    };
+    if (project.empty()) project = project_at(meant);
+    if (project.empty() && rows.size() == 1) project = rows[0].value("project", "");
     site.project = project.empty() ? "default" : project;
+    if (!site.mountpoint.empty()) return site;
+    if (!meant.empty() && project_at(meant) == site.project) site.mountpoint = meant;
+    for (const auto& row : rows)
+        if (site.mountpoint.empty() && row.value("project", "") == site.project)
+            site.mountpoint = row.value("path", "");
     return site;
 }
 
 Reader::Reader(const Arguments& arguments, Look look) : site_(find_site(arguments)) {
-    if (look == Look::settled) ask_daemon(site_.store, {{"op", "settle"}});
+    if (look == Look::settled) ask_daemon(site_, {{"op", "settle"}});
     store_ = value_of(Store::create_or_open(site_.store, Store::Access::read_only));
     txn_ = store_->catalog().read();
     nodes_ = std::make_unique<CatalogNodes>(store_->catalog());
@@ -113,7 +135,7 @@ Reader::Reader(const Arguments& arguments, Look look) : site_(find_site(argument
 
 nlohmann::json Reader::live_data(const RunRecord& run) const {
     if (run.state != RunState::running) return nlohmann::json::object();
-    auto reply = ask_daemon(site_.store, {{"op", "run-data"}, {"run", run.id.text()}});
+    auto reply = ask_daemon(site_, {{"op", "run-data"}, {"run", run.id.text()}});
     return reply ? *reply : nlohmann::json::object();
 }
 

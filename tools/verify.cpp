@@ -94,7 +94,7 @@ public:
     explicit Scratch(const Plan& plan) : plan_(plan) {}
     ~Scratch() {
         try {
-            ask_daemon(plan_.site.store, {{"op", "discard"}, {"run", plan_.run}});
+            ask_daemon(plan_.site, {{"op", "discard"}, {"run", plan_.run}});
         } catch (const Failure&) {
             // It wrote nothing.
         }

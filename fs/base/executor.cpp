@@ -14,13 +14,16 @@ Executor::Executor(unsigned threads) : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBL
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
-Executor::~Executor() {
+Executor::~Executor() { finish(); }
+
+void Executor::finish() {
     {
         std::lock_guard lock(mutex_);
         stop_ = true;
     }
     wake_.notify_all();
     for (auto& thread : threads_) thread.join();
+    threads_.clear();
 }
 
 void Executor::pool(Task task) {

@@ -23,8 +23,10 @@ public:
     using Task = std::function<void()>;
 
     explicit Executor(unsigned threads);
-    // Finishes the pool's queue; what is posted after that is dropped.
     ~Executor();
+    // Finishes the pool's queue and ends its threads; what is posted after that is dropped. Before
+    // what its tasks use goes away.
+    void finish();
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 

@@ -50,7 +50,9 @@ public:
     std::map<std::string, std::uint32_t> aliases(const ArtifactId& id) const;  // without latest
     std::vector<HistoryEntry> history(const ArtifactId& id) const;             // oldest first
 
+    // In any of the projects it touched: they agree in name and facts.
     std::optional<RunRecord> run(const RunId& id) const;
+    std::optional<RunRecord> run(std::string_view project, const RunId& id) const;
     std::optional<RunRecord> run(std::string_view project, std::string_view name) const;
     // Newest first, until `visit` returns false.
     void runs(std::string_view project, const std::function<bool(const RunRecord&)>& visit) const;

@@ -6,7 +6,7 @@
 //   version_ids     version                         artifact number
 //   aliases         artifact alias                  number
 //   history         artifact sequence(8)            CBOR HistoryEntry
-//   runs            id                              CBOR RunRecord
+//   runs            id project                      CBOR RunRecord: one for each project it touched
 //   run_names       project 0 name                  run
 //   run_list        project 0 run                   -             (ids are in order of time)
 //   uses            run segment version             u8(metadata) roaring(ranks, portable form)
@@ -30,6 +30,10 @@ namespace {
 
 std::string named(std::string_view project, std::string_view name) {
     return Encoder().raw(project).u8(0).raw(name).take();
+}
+
+std::string in_project(std::string_view run, std::string_view project) {
+    return Encoder().raw(run).raw(project).take();
 }
 
 std::string numbered(std::string_view id, std::uint32_t number) {
@@ -169,13 +173,22 @@ std::vector<HistoryEntry> ReadTxn::history(const ArtifactId& id) const {
 }
 
 std::optional<RunRecord> ReadTxn::run(const RunId& id) const {
-    return decoded(state_->get(runs_table, id.view()), decode_run);
+    std::optional<RunRecord> found;
+    state_->scan(runs_table, id.view(), [&](std::string_view, std::string_view value) {
+        found = decode_run(value);
+        return false;
+    });
+    return found;
+}
+
+std::optional<RunRecord> ReadTxn::run(std::string_view project, const RunId& id) const {
+    return decoded(state_->get(runs_table, in_project(id.view(), project)), decode_run);
 }
 
 std::optional<RunRecord> ReadTxn::run(std::string_view project, std::string_view name) const {
     auto id = state_->get(run_names_table, named(project, name));
     if (!id) return std::nullopt;
-    return decoded(state_->get(runs_table, *id), decode_run);
+    return decoded(state_->get(runs_table, in_project(*id, project)), decode_run);
 }
 
 void ReadTxn::runs(std::string_view project,
@@ -184,7 +197,7 @@ void ReadTxn::runs(std::string_view project,
     state_->scan(
         run_list_table, prefix,
         [&](std::string_view key, std::string_view) {
-            auto record = state_->get(runs_table, key.substr(prefix.size()));
+            auto record = state_->get(runs_table, in_project(key.substr(prefix.size()), project));
             return !record || visit(decode_run(*record));
         },
         true);
@@ -315,7 +328,7 @@ void WriteTxn::add_history(const ArtifactId& id, const HistoryEntry& entry) {
 }
 
 void WriteTxn::put(const RunRecord& record) {
-    state_->put(runs_table, record.id.view(), encode(record));
+    state_->put(runs_table, in_project(record.id.view(), record.project), encode(record));
     state_->put(run_names_table, named(record.project, record.name), record.id.view());
     state_->put(run_list_table, named(record.project, record.id.view()), "");
 }

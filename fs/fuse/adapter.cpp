@@ -74,18 +74,17 @@ Result<std::unique_ptr<FuseAdapter>> FuseAdapter::create(const MountOptions& opt
         if (fuse_session_mount(state->session, path.c_str()) != 0)
             return fail(EIO, "libfuse refused the mounted descriptor");
     } else {
+        // libfuse opens the device itself, before fusermount3.
+        if (access("/dev/fuse", R_OK | W_OK) != 0)
+            return fail(EPERM,
+                        "/dev/fuse is closed to ordinary users here: root opens it with "
+                        "chmod 666 /dev/fuse (as udev does)");
         if (fuse_session_mount(state->session, options.mountpoint.c_str()) != 0)
             return fail(EPERM, "mounting failed: is fusermount3 installed (package fuse3)?");
         int fd = fuse_session_fd(state->session);
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     }
     return std::unique_ptr<FuseAdapter>(new FuseAdapter(std::move(state)));
-}
-
-Result<> FuseAdapter::unmount(bool lazy) const {
-    const auto& mountpoint = state_->options.mountpoint;
-    if (umount2(mountpoint.c_str(), lazy ? MNT_DETACH : 0) == 0) return {};
-    return fail_errno("unmounting " + mountpoint.string());
 }
 
 void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, const std::function<void()>& ready) {
@@ -143,6 +142,18 @@ void FuseAdapter::invalidate_inode(NodeId node) {
     state_->executor.pool([session = state_->session, node] {
         fuse_lowlevel_notify_inval_inode(session, node.value, -1, 0);
     });
+}
+
+void FuseAdapter::invalidate_entries(std::vector<std::pair<NodeId, std::string>> names,
+                                     std::function<void()> done) {
+    auto forget = [session = state_->session, names = std::move(names)] {
+        for (const auto& [parent, name] : names) {
+            fuse_lowlevel_notify_inval_entry(session, parent.value, name.c_str(), name.size());
+            fuse_lowlevel_notify_inval_inode(session, parent.value, -1, 0);
+        }
+        return true;
+    };
+    state_->executor.offload(std::move(forget), [done = std::move(done)](bool) { done(); });
 }
 
 void FuseAdapter::after(unsigned milliseconds, std::function<void()> task) {

@@ -34,11 +34,10 @@ public:
     // Why data of sealed files does not pass through; "" where it does. Known once ready.
     const std::string& passthrough_why() const;
 
-    // Unmounts; `lazy`: even while files are open. Any thread but dispatch.
-    Result<> unmount(bool lazy) const;
-
     void invalidate_entry(NodeId parent, const std::string& name) override;
     void invalidate_inode(NodeId node) override;
+    void invalidate_entries(std::vector<std::pair<NodeId, std::string>> names,
+                            std::function<void()> done) override;
     void after(unsigned milliseconds, std::function<void()> task) override;
 
     struct State;  // for fuse/ itself

@@ -25,6 +25,11 @@ bool is_protected(const ArtifactState& artifact, const std::string& alias) {
     return std::find(names.begin(), names.end(), alias) != names.end();
 }
 
+// Names what the identifier alone will not tell once the artifact is gone.
+nlohmann::json artifact_detail(const ArtifactRecord& record) {
+    return {{"artifact", record.name}, {"project", record.project}};
+}
+
 HistoryEntry alias_entry(const Request& request, const std::string& alias,
                          std::optional<std::uint32_t> version) {
     nlohmann::json detail{{"alias", alias}};
@@ -63,9 +68,10 @@ Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string
     record.created = now();
     record.uid = request.uid;
     record.gid = request.gid;
-    record.mode = mode & 0777;
+    record.mode = mode & 01777;
     if (auto type = mount_.config.policy(name, "").type) record.type = *type;
-    HistoryEntry made{record.created, user_name(request.uid), "create", {{"type", record.type}}};
+    HistoryEntry made{record.created, user_name(request.uid), "create", artifact_detail(record)};
+    made.detail["type"] = record.type;
     write_catalog(
         request,
         [record, made](WriteTxn& txn) {
@@ -74,6 +80,66 @@ Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string
         },
         [this, record] { mount_.loader.put(record); });
     return fail(EIO, "the artifact could not be made");  // its name was taken meanwhile
+}
+
+// The kernel has checked that the caller may (default_permissions).
+Result<Attr> Filesystem::set_owner(Request& request, NodeId node, const Synthetic& what,
+                                   const SetAttr& wanted) {
+    bool root = what.place == Place::root;
+    if (!root && what.place != Place::artifact) return fail(EPERM, "made by the mount");
+    bool changes = wanted.mode || wanted.uid || wanted.gid;
+    if (!changes || request.did(step_recorded)) return attr_of(what, node);
+    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
+    auto apply = [&](auto& of) {
+        if (wanted.mode) of.mode = *wanted.mode & 01777;
+        if (wanted.uid) of.uid = *wanted.uid;
+        if (wanted.gid) of.gid = *wanted.gid;
+    };
+    if (root) {
+        RootDirectory directory = mount_.loader.root();
+        apply(directory);
+        nlohmann::json kept{
+            {"mode", directory.mode}, {"uid", directory.uid}, {"gid", directory.gid}};
+        write_catalog(
+            request,
+            [key = root_setting(mount_.options.project), text = kept.dump()](WriteTxn& txn) {
+                txn.put_setting(key, text);
+            },
+            [this, directory] { mount_.loader.put(directory); });
+        return attr_of(what, node);
+    }
+    const auto* artifact = mount_.loader.artifact(what.artifact);
+    if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
+    ArtifactRecord record = artifact->record;
+    apply(record);
+    char mode[8];
+    std::snprintf(mode, sizeof mode, "%04o", record.mode);
+    HistoryEntry entry{now(),
+                       user_name(request.uid),
+                       "permissions",
+                       {{"mode", mode}, {"uid", record.uid}, {"gid", record.gid}}};
+    // A seal may change the record at the same time: only what was asked for is written.
+    write_catalog(
+        request,
+        [record, entry](WriteTxn& txn) {
+            auto now_is = txn.artifact(record.id);
+            if (!now_is) return;
+            now_is->mode = record.mode;
+            now_is->uid = record.uid;
+            now_is->gid = record.gid;
+            txn.put(*now_is);
+            txn.add_history(record.id, entry);
+        },
+        [this, record] {
+            const auto* known = mount_.loader.artifact(record.id);
+            if (known == nullptr) return;
+            ArtifactRecord now_is = known->record;
+            now_is.mode = record.mode;
+            now_is.uid = record.uid;
+            now_is.gid = record.gid;
+            mount_.loader.put(now_is);
+        });
+    return attr_of(what, node);
 }
 
 Result<> Filesystem::remove_artifact(Request& request, const std::string& name) {
@@ -90,8 +156,13 @@ Result<> Filesystem::remove_artifact(Request& request, const std::string& name) 
         if (view.artifact == id && view.draft) return fail(EBUSY, "a run has a draft of it");
     for (const auto& kept : mount_.loader.kept_drafts())
         if (kept.record.artifact == id) return fail(EBUSY, "a draft of it is kept");
+    HistoryEntry gone{now(), user_name(request.uid), "remove", artifact_detail(artifact->record)};
     write_catalog(
-        request, [record = artifact->record](WriteTxn& txn) { txn.erase_artifact(record); },
+        request,
+        [record = artifact->record, gone](WriteTxn& txn) {
+            txn.erase_artifact(record);
+            txn.add_history(record.id, gone);
+        },
         [this, id] { mount_.loader.erase_artifact(id); });
     return {};
 }

@@ -10,7 +10,6 @@
 namespace artfs {
 
 namespace {
-constexpr unsigned step_copied = 2;
 constexpr unsigned step_resized = 3;
 constexpr unsigned step_stamped = 4;
 }  // namespace
@@ -41,12 +40,12 @@ Result<Attr> Filesystem::setattr(Request& request, NodeId node, const SetAttr& w
         return attr_of(*resolved, node);
     if (const auto* const* what = std::get_if<const Synthetic*>(&*resolved)) {
         const auto* artifact = mount_.loader.artifact((*what)->artifact);
-        if ((*what)->place == Place::artifact && artifact != nullptr)
+        if ((*what)->place == Place::artifact && artifact != nullptr && !wanted.uid && !wanted.gid)
             return change_artifact(request, node, *artifact, wanted);
         // `> commit` empties it first.
         if ((*what)->place == Place::view_document && (*what)->name == commit_name && wanted.size)
             return attr_of(*resolved, node);
-        return fail(EPERM, "made by the mount");
+        return set_owner(request, node, **what, wanted);
     }
     if (std::holds_alternative<OfVersion>(*resolved)) return fail(EROFS, "versions never change");
 

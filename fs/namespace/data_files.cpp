@@ -40,7 +40,7 @@ Result<> copy_bytes(int from, int to, std::uint64_t bytes) {
 
 }  // namespace
 
-DataFiles::DataFiles(Store& store, Executor& executor, std::uint64_t next_number)
+DataFiles::DataFiles(Store& store, Executor& executor, std::atomic<std::uint64_t>& next_number)
     : store_(store), executor_(executor), next_number_(next_number) {
     restock();
 }
@@ -91,9 +91,7 @@ std::uint64_t DataFiles::take_staging() {
 }
 
 std::uint64_t DataFiles::reserve(std::uint64_t count) {
-    auto first = next_number_;
-    next_number_ += count;
-    return first;
+    return next_number_.fetch_add(count);
 }
 
 std::shared_ptr<DataFile> DataFiles::open_staging(std::uint64_t number) const {

@@ -3,6 +3,7 @@
 // Owned by the dispatch thread; the files themselves are used by the pool too.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -17,8 +18,8 @@ namespace artfs {
 
 class DataFiles {
 public:
-    // `next_number`: greater than every staging number in use.
-    DataFiles(Store& store, Executor& executor, std::uint64_t next_number);
+    // `next_number`: greater than every staging number in use; all mounts of a store share it.
+    DataFiles(Store& store, Executor& executor, std::atomic<std::uint64_t>& next_number);
 
     // A fresh, empty staging file. Throws Suspend while none is ready: making files may wait for
     // the disk, so some are kept in stock.
@@ -51,7 +52,7 @@ private:
 
     Store& store_;
     Executor& executor_;
-    std::uint64_t next_number_;
+    std::atomic<std::uint64_t>& next_number_;
     struct Ready {
         std::uint64_t number;
         std::shared_ptr<DataFile> file;

@@ -182,6 +182,9 @@ private:
     Result<OverlayNode> changeable(const Resolved& resolved, ChangedDraft& change) const;
 
     Result<EntryReply> make_artifact(Request& request, const std::string& name, std::uint32_t mode);
+    // chmod and chown of an artifact or of the mount's directory.
+    Result<Attr> set_owner(Request& request, NodeId node, const Synthetic& what,
+                           const SetAttr& wanted);
     Result<> remove_artifact(Request& request, const std::string& name);
     Result<Attr> change_artifact(Request& request, NodeId node, const ArtifactState& artifact,
                                  const SetAttr& wanted);

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <exception>
@@ -18,9 +19,17 @@ constexpr std::size_t cached_snapshots = 4096;
 constexpr std::size_t cached_runs = 1024;
 }  // namespace
 
+std::string root_setting(const std::string& project) { return "root/" + project; }
+
 Loader::Loader(Store& store, Executor& executor, std::string project)
     : store_(store), executor_(executor), project_(std::move(project)) {
     auto txn = store_.catalog().read();
+    root_.uid = geteuid();
+    root_.gid = getegid();
+    if (auto kept = txn->setting(root_setting(project_)))
+        if (auto found = nlohmann::json::parse(*kept, nullptr, false); found.is_object())
+            root_ = {found.value("mode", root_.mode), found.value("uid", root_.uid),
+                     found.value("gid", root_.gid)};
     for (auto& record : txn->artifacts(project_)) {
         ArtifactState state;
         state.record = record;
@@ -29,8 +38,8 @@ Loader::Loader(Store& store, Executor& executor, std::string project)
         artifacts_.emplace(record.id, std::move(state));
     }
     for (auto& draft : txn->drafts()) {
-        auto run = txn->run(draft.run);
-        if (run && run->project == project_) kept_.push_back({draft, run->name});
+        if (draft.artifact && !artifacts_.contains(*draft.artifact)) continue;
+        if (auto run = txn->run(project_, draft.run)) kept_.push_back({draft, run->name});
     }
 }
 

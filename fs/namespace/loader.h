@@ -34,12 +34,23 @@ struct KeptDraft {
     std::string run_name;
 };
 
+// Who may make artifacts: the mount's own directory obeys Unix permissions like any.
+struct RootDirectory {
+    std::uint32_t mode = 0755;
+    std::uint32_t uid = 0;  // the store's owner, until somebody gives it away
+    std::uint32_t gid = 0;
+};
+
+// The catalog's setting that a project's RootDirectory is kept in, as JSON.
+std::string root_setting(const std::string& project);
+
 class Loader : private NodeSource {
 public:
     // Reads the project's artifacts, aliases and kept drafts at once.
     Loader(Store& store, Executor& executor, std::string project);
 
     // ---- always in memory
+    const RootDirectory& root() const { return root_; }
     const ArtifactState* artifact(const ArtifactId& id) const;
     const ArtifactState* artifact(std::string_view name) const;
     const std::map<std::string, ArtifactId, std::less<>>& artifacts() const { return names_; }
@@ -71,6 +82,7 @@ public:
     const RunLinks& run_links(const RunId& run);
 
     // ---- what changed, after the commit
+    void put(const RootDirectory& root) { root_ = root; }
     void put(const ArtifactRecord& record);
     void put(const VersionRecord& record);
     void put_alias(const ArtifactId& id, const std::string& alias, std::uint32_t number);
@@ -95,6 +107,7 @@ private:
     Store& store_;
     Executor& executor_;
     std::string project_;
+    RootDirectory root_;
     std::unordered_map<ArtifactId, ArtifactState> artifacts_;
     std::map<std::string, ArtifactId, std::less<>> names_;
     std::vector<KeptDraft> kept_;

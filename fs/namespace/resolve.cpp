@@ -127,7 +127,9 @@ Attr Filesystem::attr_of(const Synthetic& what, NodeId node) {
     }
     switch (what.place) {
         case Place::root:
-            attr.mode = S_IFDIR | 0755;
+            attr.mode = S_IFDIR | mount_.loader.root().mode;
+            attr.uid = mount_.loader.root().uid;
+            attr.gid = mount_.loader.root().gid;
             break;
         case Place::artifact:
             attr.mode = S_IFDIR | mount_.loader.artifact(what.artifact)->record.mode;

@@ -1,4 +1,5 @@
 // RunKeeper: how runs end, and who waits for that.
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/wait.h>
 
@@ -19,20 +20,13 @@ constexpr unsigned step_settled = 1;
 
 void RunKeeper::poll_exits() {
     for (auto& exited : exits_.drain()) {
-        const auto* live = mount_.session.find_run(exited.key);
-        if (live == nullptr) continue;
-        RunId run = live->record.id;
-        exited_.insert_or_assign(run, std::move(exited.pidfd));
-        run_exited(run, 0);
+        // More than one where runs were begun inside one another in a shell.
+        for (const auto& run : mount_.session.runs_rooted_at(exited.key)) {
+            if (mount_.session.run(run)->exited) continue;
+            exited_.insert_or_assign(run, Fd(fcntl(exited.pidfd.get(), F_DUPFD_CLOEXEC, 3)));
+            run_exited(run, 0);
+        }
     }
-}
-
-void RunKeeper::explicit_ended(const RunId& run, int wait_status) {
-    const auto* live = mount_.session.run(run);
-    if (live == nullptr) return;
-    known_status_[run] = wait_status;
-    exits_.remove(live->root);
-    finish_status(run, wait_status);
 }
 
 void RunKeeper::run_exited(const RunId& run, unsigned tries) {
@@ -66,6 +60,7 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status) 
             record.state = RunState::failed;
     }
     if (record.explicitly_started) identifier_.explicit_runs().ended(run);
+    shared_.ended(run, wait_status);
     mount_.session.apply(0, ChangedRun{std::move(record), live->recorded});
     mount_.session.apply(0, MarkedRun{run, true, false});
     if (writer_of(run) != nullptr) {
@@ -91,9 +86,17 @@ const Handle* RunKeeper::writer_in(const View& view) const {
     return nullptr;
 }
 
-const Handle* RunKeeper::writer_of(const RunId& run) const {
-    for (const auto& [fh, handle] : mount_.session.handles())
-        if (handle.write && handle.run == run) return &handle;
+const Handle* RunKeeper::writer_of(const RunId& run, Writing what) const {
+    for (const auto& [fh, handle] : mount_.session.handles()) {
+        if (!handle.write || handle.run != run) continue;
+        // `art run` keeps output.log open for as long as its command runs.
+        const auto* view = handle.node.kind() == NodeKind::view
+                               ? mount_.session.view(handle.node.serial())
+                               : nullptr;
+        if (what == Writing::artifacts && view != nullptr && view->kind == ViewKind::run_data)
+            continue;
+        return &handle;
+    }
     return nullptr;
 }
 
@@ -138,13 +141,15 @@ void RunKeeper::end_drafts(const RunId& run) {
 void RunKeeper::drop_run(const RunId& run) {
     const auto* live = mount_.session.run(run);
     if (live == nullptr) return;
+    ProcessKey root = live->root;
     mount_.loader.forget_run(live->record.name);
-    exits_.remove(live->root);
     exited_.erase(run);
-    known_status_.erase(run);
     lingering_.erase(run);
     survivors_.erase(run);
     mount_.session.apply(0, EndedRun{run});
+    shared_.release(root, run);
+    work_.erase(root);
+    if (mount_.session.runs_rooted_at(root).empty()) exits_.remove(root);
 }
 
 void RunKeeper::wake(const RunId& run, int error) {

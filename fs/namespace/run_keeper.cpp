@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "runs/run_names.h"
 
@@ -22,18 +23,26 @@ std::string host_name() {
 }
 }  // namespace
 
-RunKeeper::RunKeeper(Mount& mount)
+RunKeeper::RunKeeper(Mount& mount, SharedRuns& shared)
     : mount_(mount),
-      identifier_(mount.config.programs, mount.config.group_by_environment),
+      shared_(shared),
+      identifier_(shared.identifier),
       collector_(mount.config.record_environment, {mount.options.mountpoint}),
       seals_(mount),
       exits_(std::move(*ExitWatcher::create())) {
     seals_.on_frozen = [this](const RunId& run) { wake_if_frozen(run); };
     refill_names();
+    shared_.listen(this, [this](const RunId& run, std::optional<int> wait_status) {
+        mount_.executor.post([this, run, wait_status] { explicit_ended(run, wait_status); });
+    });
 }
+
+RunKeeper::~RunKeeper() { shared_.unlisten(this); }
 
 RunKeeper::Who RunKeeper::who(Request& request, bool writing) {
     if (request.tid == 0) return {};
+    auto generation = identifier_.explicit_runs().generation();
+    if (std::exchange(callers_of_, generation) != generation) callers_.clear();
     const Caller* caller = callers_.find(request.tid);
     if (caller != nullptr && caller->may_become_another() && !CallerCache::same_program(*caller)) {
         callers_.erase(request.tid);
@@ -51,6 +60,7 @@ RunKeeper::Who RunKeeper::who(Request& request, bool writing) {
                             roots_[identified->root->facts.key()] =
                                 std::make_shared<RootProcess>(std::move(*identified->root));
                         identified->root.reset();
+                        note_work(identified->caller);
                         callers_.insert(std::move(*identified));
                     }
                     resume(0);
@@ -63,9 +73,15 @@ RunKeeper::Who RunKeeper::who(Request& request, bool writing) {
 }
 
 RunId RunKeeper::run_of(Request& request, const Caller& caller) {
-    if (caller.explicit_run && mount_.session.run(*caller.explicit_run) != nullptr) {
-        note_survivor(caller, *caller.explicit_run);
-        return *caller.explicit_run;
+    if (caller.explicit_run) {
+        if (mount_.session.run(*caller.explicit_run) != nullptr) {
+            note_survivor(caller, *caller.explicit_run);
+            return *caller.explicit_run;
+        }
+        if (auto begun = shared_.begun(*caller.explicit_run)) {
+            join(request, std::move(*begun));
+            return *caller.explicit_run;
+        }
     }
     auto key = caller.root();
     auto root = roots_.find(key);
@@ -85,9 +101,10 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
     LiveRun run;
     run.root = key;
     auto& record = run.record;
-    record.id = RunId::make();
+    auto named = shared_.claim(key, {RunId::make(), fresh_name()});
+    record.id = named.id;
     record.project = mount_.options.project;
-    record.name = fresh_name();
+    record.name = named.name;
     record.started = now();
     record.root_pid = key.pid;
     record.host = host_name();
@@ -106,12 +123,39 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
     // A root that is gone already ends at once; what lives of its run lingers.
     Fd pidfd = open_pidfd(key.pid);
     if (process && process->pidfd) pidfd = std::move(process->pidfd);
-    if (pidfd) {
-        if (auto added = exits_.add(std::move(pidfd), key); !added)
-            spdlog::error("cannot watch process {}: {}", key.pid, added.error().message);
-    }
+    watch(key, std::move(pidfd));
     if (process) collect_facts(id, process);
     return id;
+}
+
+void RunKeeper::note_work(const Caller& caller) {
+    constexpr std::size_t most = 32;
+    if (caller.explicit_run || caller.inferred.root_class != ProgramClass::ordinary) return;
+    auto& kinds = work_[caller.root()];
+    if (kinds.size() < most) kinds.insert(caller.job_type);
+}
+
+std::size_t RunKeeper::kinds_of_work(const RunId& run) const {
+    const auto* live = mount_.session.run(run);
+    auto found = live == nullptr ? work_.end() : work_.find(live->root);
+    return found == work_.end() ? 0 : found->second.size();
+}
+
+void RunKeeper::watch(const ProcessKey& root, Fd pidfd) {
+    if (!pidfd) return;
+    if (auto added = exits_.add(std::move(pidfd), root); !added)
+        spdlog::error("cannot watch process {}: {}", root.pid, added.error().message);
+}
+
+void RunKeeper::join(const Request& request, LiveRun run) {
+    // A name that was given may be another run's here.
+    const auto* taken = mount_.loader.run(run.record.name);
+    if (taken != nullptr && taken->id != run.record.id)
+        run.record.name += "-" + run.record.id.text().substr(0, 8);
+    run.record.project = mount_.options.project;
+    ProcessKey root = run.root;
+    mount_.session.apply(request.unique, StartedRun{std::move(run)});
+    watch(root, open_pidfd(root.pid));
 }
 
 void RunKeeper::collect_facts(const RunId& run, std::shared_ptr<RootProcess> root) {
@@ -181,80 +225,6 @@ void RunKeeper::refill_names() {
         taken(mount_.catalog.write(reserve));  // the mount is not answering yet
     else
         mount_.write(reserve, taken);
-}
-
-void RunKeeper::start_explicit(ExplicitRun order, Started done) {
-    auto record = std::make_shared<RunRecord>();
-    record->id = RunId::make();
-    record->project = mount_.options.project;
-    record->name = order.name.empty() ? fresh_name() : order.name;
-    record->started = now();
-    record->root_pid = order.pid;
-    record->explicitly_started = true;
-    record->tags = order.tags;
-    record->ok_exit = order.ok_exit;
-    record->job_type = order.job_type;
-    auto root = std::make_shared<std::optional<RootProcess>>();
-    auto wrapper = std::make_shared<std::optional<ProcessFacts>>();
-    auto taken = std::make_shared<std::vector<TakenOver>>();
-    if (auto checked = check_order(order); !checked) return done(tl::unexpected(checked.error()));
-    if (order.resume && mount_.session.run(*order.resume) != nullptr)
-        return done(fail(EBUSY, "the run to resume has not ended: wait for it"));
-    auto gather = [this, order, record, root, wrapper, taken]() -> Result<> {
-        *root = read_root(order.pid, identifier_.lists());
-        *wrapper = system_processes().facts(order.wrapper);
-        if (!*root) return fail(ESRCH, "the command is gone before its run began");
-        RunFacts facts = collector_.collect(**root);
-        // The process is still art's fork: what it will run is what it was asked to run.
-        record->commands = {redact(order.command)};
-        ProcessFacts future = (*root)->facts;
-        future.arguments = order.command;
-        future.executable = order.command.empty() ? "" : order.command.front();
-        if (record->job_type.empty()) record->job_type = job_type_of(future);
-        record->config = config_of(order.command);
-        record->config.update(order.config);
-        record->cwd = facts.cwd;
-        record->uid = facts.uid;
-        record->user = facts.user;
-        record->host = facts.host;
-        record->environment = facts.environment;
-        record->git_commit = facts.git_commit;
-        record->git_dirty = facts.git_dirty;
-        auto named = mount_.catalog.write([record, name = record->name](WriteTxn& txn) {
-            record->name = name;
-            for (int n = 2; txn.run(record->project, record->name); ++n)
-                record->name = name + "-" + std::to_string(n);
-            txn.put(*record);
-        });
-        if (!named || !order.resume) return named;
-        auto drafts = resume_drafts(*record, *order.resume);
-        if (!drafts) return tl::unexpected(drafts.error());
-        *taken = std::move(*drafts);
-        return {};
-    };
-    mount_.executor.offload(
-        gather, [this, order, record, root, wrapper, taken, done](Result<> gathered) {
-            if (!gathered) return done(tl::unexpected(gathered.error()));
-            LiveRun run;
-            run.record = *record;
-            run.root = (*root)->facts.key();
-            run.recorded = true;
-            run.pins = order.pins;
-            run.types = order.types;
-            run.aliases = order.aliases;
-            ExplicitRuns::Run known;
-            known.id = record->id;
-            known.root = run.root;
-            if (*wrapper) known.wrapper = (*wrapper)->key();
-            known.uid = record->uid;
-            identifier_.explicit_runs().add(known);
-            callers_.clear();
-            if (auto added = exits_.add(std::move((*root)->pidfd), run.root); !added)
-                return done(tl::unexpected(added.error()));
-            mount_.session.apply(0, StartedRun{std::move(run)});
-            if (order.resume) show_resumed(*record, *order.resume, *taken);
-            done(*record);
-        });
 }
 
 }  // namespace artfs

@@ -16,6 +16,7 @@
 #include "drafts/seal.h"
 #include "namespace/mount.h"
 #include "namespace/seal_queue.h"
+#include "namespace/shared_runs.h"
 #include "runs/caller_cache.h"
 #include "runs/exit_watcher.h"
 #include "runs/facts.h"
@@ -23,10 +24,10 @@
 
 namespace artfs {
 
-// `art run`, as asked for over the control socket.
+// `art run` and `art begin`, as asked for over the control socket.
 struct ExplicitRun {
-    pid_t pid = 0;      // the command's, stopped before its exec
-    pid_t wrapper = 0;  // art's own
+    pid_t pid = 0;      // the command's, stopped before its exec; the shell that begins a run
+    pid_t wrapper = 0;  // art's own; 0: `art begin`
     std::string name;   // empty: give it one
     std::string job_type;
     nlohmann::json config = nlohmann::json::object();
@@ -41,7 +42,10 @@ struct ExplicitRun {
 
 class RunKeeper {
 public:
-    explicit RunKeeper(Mount& mount);
+    RunKeeper(Mount& mount, SharedRuns& shared);
+    ~RunKeeper();
+    RunKeeper(const RunKeeper&) = delete;
+    RunKeeper& operator=(const RunKeeper&) = delete;
 
     // ---- callers
 
@@ -78,8 +82,13 @@ public:
     // ---- ends
 
     using Started = std::function<void(Result<RunRecord>)>;
+    // Begun inside another run, it waits until that run's quiet drafts are sealed.
     void start_explicit(ExplicitRun order, Started done);
-    void explicit_ended(const RunId& run, int wait_status);
+    void explicit_ended(const RunId& run, std::optional<int> wait_status);
+    // `art end`: the run that the caller's shell began last.
+    void end_begun(pid_t caller, Started done);
+    // `art next`: the caller's run ends and its root goes on as a new one.
+    void next(pid_t caller, Started done);
     int exits_fd() const { return exits_.fd(); }
     void poll_exits();
 
@@ -113,6 +122,9 @@ public:
     bool lingering(const RunId& run) const { return lingering_.contains(run); }
     pid_t root_pid(const RunId& run) const;
     const SealQueue& seals() const { return seals_; }
+    // How many different things the processes of an inferred run have been doing (at most a few are
+    // counted): many, and nothing sealed, looks like a supervisor that the list lacks.
+    std::size_t kinds_of_work(const RunId& run) const;
 
 private:
     struct Waiter {
@@ -133,6 +145,21 @@ private:
     void show_resumed(const RunRecord& record, const RunId& from,
                       const std::vector<TakenOver>& taken);
     Result<> check_order(const ExplicitRun& order) const;
+    void note_work(const Caller& caller);
+    // A run begun by name in another project comes to this one.
+    void join(const Request& request, LiveRun run);
+    void watch(const ProcessKey& root, Fd pidfd);
+    struct Beginning;  // an explicit run on its way
+    void gather(const std::shared_ptr<Beginning>& run);
+    void enter(const std::shared_ptr<Beginning>& run);
+    void record_beginning(const std::shared_ptr<Beginning>& run);
+    void began(const std::shared_ptr<Beginning>& run);
+    const LiveRun* live_run_of(const Caller& caller) const;
+    // Calls `then` when the run around this one sees what this one logged.
+    void nested_ended(const RunId& run, const std::function<void()>& then);
+    void close_segment(const RunId& run);
+    // A clean view of a live run moves on to another base.
+    void repin(std::uint32_t view, const Base& base, const std::shared_ptr<void>& waiting);
     void collect_facts(const RunId& run, std::shared_ptr<RootProcess> root);
     std::string fresh_name();
     void refill_names();
@@ -144,7 +171,8 @@ private:
     void run_exited(const RunId& run, unsigned tries);
     void finish_status(const RunId& run, std::optional<int> wait_status);
     void try_to_end(const RunId& run);
-    const Handle* writer_of(const RunId& run) const;
+    enum class Writing : std::uint8_t { anything, artifacts };
+    const Handle* writer_of(const RunId& run, Writing what = Writing::anything) const;
     void seal_and_close(const RunId& run);
     void keep_run(const RunId& run);
     const Handle* writer_in(const View& view) const;
@@ -171,15 +199,17 @@ private:
                      bool over);
 
     Mount& mount_;
-    Identifier identifier_;
+    SharedRuns& shared_;
+    Identifier& identifier_;
+    std::uint64_t callers_of_ = 0;  // generation of explicit runs they were identified in
     FactCollector collector_;
     CallerCache callers_;
     SealQueue seals_;
     ExitWatcher exits_;
+    std::map<ProcessKey, std::set<std::string>> work_;          // job types seen, by root
     std::map<ProcessKey, std::shared_ptr<RootProcess>> roots_;  // of runs that may begin
     std::map<RunId, Fd> exited_;                                // their status is still unknown
     std::map<RunId, unsigned> facts_pending_;
-    std::map<RunId, int> known_status_;  // told by `art run`
     std::set<RunId> lingering_;
     // Of runs that are over, and must yet be written: a full disk can refuse it for a while.
     std::set<std::uint32_t> unkept_views_;  // abandoned drafts

@@ -86,12 +86,15 @@ void RunKeeper::seal_and_close(const RunId& run) {
     seal.done = [this, run, frozen](Result<std::vector<SealedDraft>> sealed) {
         if (sealed) {
             show_sealed(*sealed, frozen, true);
-        } else {
-            keep_run(run);
-            abandon_drafts(run, "sealing it failed: " + sealed.error().message);
+            return nested_ended(run, [this, run] {
+                drop_run(run);
+                wake(run, 0);
+            });
         }
+        keep_run(run);
+        abandon_drafts(run, "sealing it failed: " + sealed.error().message);
         drop_run(run);
-        wake(run, sealed ? 0 : sealed.error().code == ENOSPC ? ENOSPC : EIO);
+        wake(run, sealed.error().code == ENOSPC ? ENOSPC : EIO);
     };
     seals_.add(std::move(seal));
 }
@@ -212,7 +215,7 @@ tl::unexpected<Error> RunKeeper::busy(const Handle& writer) const {
 void RunKeeper::commit(const RunId& run, Sealed done, unsigned tries) {
     const auto* live = mount_.session.run(run);
     if (live == nullptr) return done(fail(ENOENT, "the run has ended meanwhile"));
-    if (const auto* writer = writer_of(run)) {
+    if (const auto* writer = writer_of(run, Writing::artifacts)) {
         // A RELEASE may still be on its way.
         if (tries == 0) return done(busy(*writer));
         mount_.kernel.after(release_step_ms,
@@ -245,7 +248,7 @@ void RunKeeper::commit_view(std::uint32_t serial, bool by_policy, Sealed done, u
 
 void RunKeeper::discard(const RunId& run, std::function<void(Result<>)> done) {
     const auto* live = mount_.session.run(run);
-    if (const auto* writer = writer_of(run)) return done(busy(*writer));
+    if (const auto* writer = writer_of(run, Writing::artifacts)) return done(busy(*writer));
     for (const auto& [artifact, serial] : live->views) {
         const auto* view = mount_.session.view(serial);
         if (view->draft && view->stage != DraftStage::open)

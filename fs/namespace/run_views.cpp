@@ -53,7 +53,11 @@ const View& RunKeeper::view(const Request& request, const RunId& run,
     if (auto known = live->views.find(artifact.record.id); known != live->views.end())
         return *mount_.session.view(known->second);
     Base base = pinned_base(*live, artifact);
-    const Snapshot& snapshot = mount_.loader.snapshot(base.tree);
+    Snapshot snapshot = mount_.loader.snapshot(base.tree);
+    // Who may write to the artifact's directory may write to a view of it.
+    snapshot.root_attributes.mode = artifact.record.mode;
+    snapshot.root_attributes.uid = artifact.record.uid;
+    snapshot.root_attributes.gid = artifact.record.gid;
     View view;
     view.name = live->record.name;
     view.artifact = artifact.record.id;
@@ -66,7 +70,9 @@ const View& RunKeeper::view(const Request& request, const RunId& run,
 const View& RunKeeper::data_view(const Request& request, const RunId& run) {
     const auto* live = mount_.session.run(run);
     if (live->data_view != 0) return *mount_.session.view(live->data_view);
-    const Snapshot& snapshot = mount_.loader.snapshot(empty_tree());
+    Snapshot snapshot = mount_.loader.snapshot(empty_tree());
+    snapshot.root_attributes.uid = live->record.uid;
+    snapshot.root_attributes.gid = request.gid;
     View view;
     view.kind = ViewKind::run_data;
     view.name = live->record.name;

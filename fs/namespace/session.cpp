@@ -64,8 +64,17 @@ const Handle* Session::handle(std::uint64_t fh) const { return look_up(handles_,
 const LiveRun* Session::run(const RunId& id) const { return look_up(runs_, id); }
 
 const LiveRun* Session::find_run(const ProcessKey& root) const {
-    const auto* id = look_up(run_roots_, root);
-    return id == nullptr ? nullptr : run(*id);
+    const auto* rooted = look_up(run_roots_, root);
+    if (rooted == nullptr) return nullptr;
+    for (auto id = rooted->rbegin(); id != rooted->rend(); ++id)
+        if (const auto* live = run(*id); live != nullptr && !live->record.explicitly_started)
+            return live;
+    return nullptr;
+}
+
+std::vector<RunId> Session::runs_rooted_at(const ProcessKey& root) const {
+    const auto* rooted = look_up(run_roots_, root);
+    return rooted == nullptr ? std::vector<RunId>() : *rooted;
 }
 
 const LiveRun* Session::find_run(std::string_view name) const {
@@ -142,6 +151,7 @@ void Session::on(RebasedView& record) {
     auto& view = views_.at(record.base.view);
     took_serial(record.base.serial);
     view.base_serial = record.base.serial;
+    if (record.repinned) view.first_serial = record.base.serial;
     view.overlay = std::move(record.overlay);
     view.writable = record.writable;
     view.draft.reset();
@@ -195,7 +205,7 @@ void Session::on(ChangedDraft& record) {
 
 void Session::on(StartedRun& record) {
     RunId id = record.run.record.id;
-    run_roots_[record.run.root] = id;
+    run_roots_[record.run.root].push_back(id);
     run_names_[record.run.record.name] = id;
     // A run that was over goes on in the views that it had.
     for (auto& [serial, view] : views_) {
@@ -232,9 +242,10 @@ void Session::on(EndedRun& record) {
     auto found = runs_.find(record.run);
     if (found == runs_.end()) return;
     auto& run = found->second;
-    if (auto root = run_roots_.find(run.root);
-        root != run_roots_.end() && root->second == record.run)
-        run_roots_.erase(root);
+    if (auto root = run_roots_.find(run.root); root != run_roots_.end()) {
+        std::erase(root->second, record.run);
+        if (root->second.empty()) run_roots_.erase(root);
+    }
     if (auto name = run_names_.find(run.record.name);
         name != run_names_.end() && name->second == record.run)
         run_names_.erase(name);

@@ -148,6 +148,7 @@ struct RebasedView {
     ViewBase base;
     Overlay overlay{Snapshot{}};
     bool writable = true;
+    bool repinned = false;  // what is read through it from now on is a use of this base
 };
 struct ClosedView {
     std::uint32_t view = 0;
@@ -245,7 +246,9 @@ public:
     const Handle* handle(std::uint64_t fh) const;
     const std::unordered_map<std::uint64_t, Handle>& handles() const { return handles_; }
     const LiveRun* run(const RunId& id) const;
+    // The inferred run of a root. (A process may be the root of runs begun by name, too.)
     const LiveRun* find_run(const ProcessKey& root) const;
+    std::vector<RunId> runs_rooted_at(const ProcessKey& root) const;  // oldest first
     const LiveRun* find_run(std::string_view name) const;
     const std::map<RunId, LiveRun>& runs() const { return runs_; }
     // Runs that are over, as long as a process of them may come back (the last few thousand).
@@ -305,7 +308,7 @@ private:
     std::unordered_map<std::uint64_t, Handle> handles_;
     std::unordered_map<NodeId, OpenCounts> open_counts_;
     std::map<RunId, LiveRun> runs_;
-    std::map<ProcessKey, RunId> run_roots_;
+    std::map<ProcessKey, std::vector<RunId>> run_roots_;  // oldest first
     std::map<std::string, RunId, std::less<>> run_names_;
     std::map<ProcessKey, PastRun> past_runs_;
     std::deque<ProcessKey> past_order_;

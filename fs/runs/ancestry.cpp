@@ -49,6 +49,8 @@ std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid) {
     for (std::size_t step = 0; step < max_steps; ++step) {
         auto& last = chain.back();
         if (last.parent <= 0 || last.pid == 1) break;
+        // An orphan's parent by /proc only adopted it.
+        if (auto ancestor = table.living_ancestor(last.pid)) last.parent = *ancestor;
         auto parent = table.facts(last.parent);
         if (parent && parent->start_ticks <= last.start_ticks) {
             chain.push_back(std::move(*parent));

@@ -83,10 +83,11 @@ std::optional<Identified> Identifier::identify(pid_t tid) {
     caller.credentials = std::move(*credentials);
     caller.program_class = classify(lists_, self);
     caller.program = program_name(self);
+    caller.job_type = job_type_of(self);
     caller.executable = self.executable_file;
     caller.comm = self.comm;
     caller.pipes = standard_pipes_of(self.pid);
-    caller.explicit_run = explicit_run_of(chain);
+    if (auto begun = explicit_run_of(chain)) caller.explicit_run = begun->run;
     auto membership = membership_of(chain);
     caller.inferred = membership->inferred;
     caller.observer = !caller.explicit_run && caller.program_class == ProgramClass::observer &&
@@ -100,18 +101,47 @@ std::optional<Identified> Identifier::identify(pid_t tid) {
     return identified;
 }
 
-std::optional<RunId> Identifier::explicit_run_of(const std::vector<ProcessFacts>& chain) const {
+std::optional<Identifier::Begun> Identifier::explicit_run_of(
+    const std::vector<ProcessFacts>& chain) const {
     if (explicit_runs_.empty()) return std::nullopt;
     const auto& self = chain.front();
     for (std::size_t i = 0; i < chain.size(); ++i) {
         const auto& branch = chain[i == 0 ? 0 : i - 1];
         if (auto run = explicit_runs_.by_ancestor(chain[i].key(), branch.key(), self.key()))
-            return run;
+            return Begun{*run, chain[i].key()};
     }
     auto named = environment_variable(self.pid, "ART_RUN");
     auto claimed = named ? RunId::parse(*named) : std::nullopt;
     if (!claimed) return std::nullopt;
-    return explicit_runs_.by_environment(*claimed, self.uid, self.key());
+    auto run = explicit_runs_.by_environment(*claimed, self.uid, self.key());
+    return run ? std::optional(Begun{*run, {}}) : std::nullopt;
+}
+
+std::optional<Identifier::Explained> Identifier::explain(pid_t pid) {
+    Explained found;
+    found.chain = ancestry(table_, pid);
+    if (found.chain.empty()) return std::nullopt;
+    for (const auto& process : found.chain) found.classes.push_back(classify(lists_, process));
+    if (auto begun = explicit_run_of(found.chain)) {
+        found.explicit_run = begun->run;
+        found.begun_at = begun->at;
+    }
+    found.inferred = infer_root(lists_, found.chain);
+    auto root = std::find_if(found.chain.begin(), found.chain.end(), [&](const ProcessFacts& one) {
+        return one.pid == found.inferred.root;
+    });
+    std::string group = group_text(*root, &found.by_group);
+    std::lock_guard lock(mutex_);
+    if (auto grouped = by_group_.find(group); !group.empty() && grouped != by_group_.end())
+        found.inferred = grouped->second->inferred;
+    for (auto process = found.chain.begin(); process != root + 1; ++process) {
+        auto known = known_.find(process->key());
+        if (known == known_.end()) continue;
+        found.by_walk = known->second->inferred.key() == found.inferred.key();
+        found.inferred = known->second->inferred;
+        break;
+    }
+    return found;
 }
 
 std::shared_ptr<const Identifier::Membership> Identifier::membership_of(
@@ -144,24 +174,36 @@ std::shared_ptr<const Identifier::Membership> Identifier::membership_of(
     return membership;
 }
 
-std::shared_ptr<const Identifier::Membership> Identifier::group_of(
-    std::shared_ptr<const Membership> alone) {
-    if (groups_.empty() || alone->inferred.root_class != ProgramClass::ordinary) return alone;
-    auto environment = environment_of(alone->root.pid);
+// What the processes of a group have in common; empty: the root is in none. `entry`: of the
+// configuration, where that is asked for.
+std::string Identifier::group_text(const ProcessFacts& root, std::string* entry) const {
+    if (groups_.empty()) return "";
+    auto environment = environment_of(root.pid);
     for (const auto& names : groups_) {
-        std::string group = std::to_string(alone->root.uid);
+        std::string group = std::to_string(root.uid);
+        std::string joined;
         bool complete = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
             auto variable = std::find_if(environment.begin(), environment.end(),
                                          [&](const auto& one) { return one.first == name; });
             if (variable == environment.end()) return false;
             group.append("\n").append(name).append("=").append(variable->second);
+            joined.append(joined.empty() ? "" : "+").append(name);
             return true;
         });
         if (!complete) continue;
-        std::lock_guard lock(mutex_);
-        return by_group_.try_emplace(group, std::move(alone)).first->second;
+        if (entry != nullptr) *entry = joined;
+        return group;
     }
-    return alone;
+    return "";
+}
+
+std::shared_ptr<const Identifier::Membership> Identifier::group_of(
+    std::shared_ptr<const Membership> alone) {
+    if (alone->inferred.root_class != ProgramClass::ordinary) return alone;
+    std::string group = group_text(alone->root, nullptr);
+    if (group.empty()) return alone;
+    std::lock_guard lock(mutex_);
+    return by_group_.try_emplace(group, std::move(alone)).first->second;
 }
 
 void Identifier::forget_dead() {

@@ -85,6 +85,7 @@ struct Caller {
     Credentials credentials;
     ProgramClass program_class = ProgramClass::ordinary;
     std::string program;      // program_name
+    std::string job_type;     // job_type_of
     FileIdentity executable;  // zero where not readable: comm is compared instead
     std::string comm;
     std::optional<RunId> explicit_run;
@@ -125,7 +126,19 @@ public:
     // Nothing for tid 0, kernel threads and threads that are gone.
     std::optional<Identified> identify(pid_t tid);
 
-    // After a change here that may concern callers already known, clear the cache of callers.
+    // What identify() would find, and all it would find it by. Changes nothing.
+    struct Explained {
+        std::vector<ProcessFacts> chain;  // the process first
+        std::vector<ProgramClass> classes;
+        std::optional<RunId> explicit_run;
+        ProcessKey begun_at;  // the ancestor that makes it one; none: ART_RUN says so
+        Inferred inferred;
+        bool by_walk = true;   // false: remembered from before an ancestor died or changed
+        std::string by_group;  // the entry of group_by_environment that decided; empty: none
+    };
+    std::optional<Explained> explain(pid_t pid);
+
+    // Its generation says when a cache of callers must be cleared.
     ExplicitRuns& explicit_runs() { return explicit_runs_; }
     const ProgramLists& lists() const { return lists_; }
 
@@ -135,7 +148,12 @@ private:
         ProcessFacts root;
     };
 
-    std::optional<RunId> explicit_run_of(const std::vector<ProcessFacts>& chain) const;
+    struct Begun {
+        RunId run;
+        ProcessKey at;  // none: by environment
+    };
+    std::optional<Begun> explicit_run_of(const std::vector<ProcessFacts>& chain) const;
+    std::string group_text(const ProcessFacts& root, std::string* entry) const;
     std::shared_ptr<const Membership> membership_of(const std::vector<ProcessFacts>& chain);
     std::shared_ptr<const Membership> group_of(std::shared_ptr<const Membership> alone);
     void forget_dead();

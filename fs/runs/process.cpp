@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "runs/proc_files.h"
+#include "runs/process_connector.h"
 
 namespace artfs {
 
@@ -57,7 +58,25 @@ public:
     }
 };
 
+class ConnectedProcesses : public SystemProcesses {
+public:
+    explicit ConnectedProcesses(std::unique_ptr<ProcessConnector> connector)
+        : connector_(std::move(connector)) {}
+    std::optional<pid_t> living_ancestor(pid_t pid) override {
+        return connector_->living_ancestor(pid);
+    }
+
+private:
+    std::unique_ptr<ProcessConnector> connector_;
+};
+
 }  // namespace
+
+std::unique_ptr<ProcessTable> connected_processes() {
+    auto connector = ProcessConnector::open();
+    if (!connector) return nullptr;
+    return std::make_unique<ConnectedProcesses>(std::move(connector));
+}
 
 bool other_namespace(const ProcessFacts& a, const ProcessFacts& b) {
     return a.pid_namespace != 0 && b.pid_namespace != 0 && a.pid_namespace != b.pid_namespace;

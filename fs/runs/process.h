@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,9 +63,13 @@ class ProcessTable {
 public:
     virtual ~ProcessTable() = default;
     virtual std::optional<ProcessFacts> facts(pid_t pid) = 0;
+    // For a process whose parent has died: the nearest ancestor that lives, as far as it is known.
+    virtual std::optional<pid_t> living_ancestor(pid_t /*pid*/) { return std::nullopt; }
 };
 // /proc. Never asks the file system an executable lies on, which may be our own mount.
 ProcessTable& system_processes();
+// The same, with the kernel's process connector; null where that cannot be had.
+std::unique_ptr<ProcessTable> connected_processes();
 
 // Who a thread acts as: threads of one process may differ.
 struct Credentials {

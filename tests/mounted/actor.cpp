@@ -147,6 +147,29 @@ void run(const std::vector<std::string>& step) {
             waitpid(pid, &status, 0);
             _exit(WEXITSTATUS(status));
         }
+    } else if (verb == "fan") {  // fan N: the rest is done by N children, each of them waited for
+        for (long left = std::atol(path(1)); left > 0; --left) {
+            pid_t pid = fork();
+            check(pid, "fork");
+            if (pid == 0) return;
+        }
+        while (wait(nullptr) > 0) continue;
+        _exit(0);
+    } else if (verb == "deep") {  // deep N: the rest is done N generations down
+        for (long left = std::atol(path(1)); left > 0; --left) {
+            pid_t pid = check(fork(), "fork");
+            if (pid == 0) continue;
+            int status = 0;
+            waitpid(pid, &status, 0);
+            _exit(WEXITSTATUS(status));
+        }
+    } else if (verb == "count") {  // one byte more in a file outside the mount
+        int fd = check(open(path(1), O_WRONLY | O_CREAT | O_APPEND, 0644), arg(1));
+        put(fd, "x");
+        close(fd);
+    } else if (verb == "reopen") {  // reopen PATH N: opened and closed N times
+        for (long left = std::atol(path(2)); left > 0; --left)
+            close(check(open(path(1), O_RDONLY), arg(1)));
     } else if (verb == "kill") {
         ::kill(getpid(), std::atoi(path(1)));
     } else if (verb == "exit") {

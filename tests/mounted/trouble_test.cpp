@@ -18,7 +18,8 @@ Ran art(const std::string& arguments) { return shell(program("art").string() + "
 TEST_CASE("a second daemon on a store is refused", "[trouble]") {
     TestMount mount;
     auto other = mount.directory() / "other";
-    auto ran = art("mount " + other.string() + " --store " + mount.store().string());
+    auto ran = shell(program("artd").string() + " --foreground --mount " + other.string() +
+                     " --store " + mount.store().string());
     CHECK(ran.status == 4);
     CHECK(ran.err.find("served by process") != std::string::npos);
     CHECK(mount.ok("mkdir a && ls").find("a") != std::string::npos);

@@ -339,12 +339,14 @@ TEST_CASE("What an explicit root starts is in its run, the nearest one's") {
     RunId big = RunId::make();
     RunId small = RunId::make();
     ProcessKey wrapper{getpid(), key_of(getpid()).start_ticks};
-    identifier.explicit_runs().add({big, key_of(outer.pid()), wrapper, getuid()});
+    identifier.explicit_runs().add(
+        {.id = big, .root = key_of(outer.pid()), .wrapper = wrapper, .uid = getuid()});
     CHECK(identify(identifier, two).caller.explicit_run == big);
     CHECK(identify(identifier, outer.pid()).caller.explicit_run == big);
     CHECK_FALSE(identify(identifier, two).root);
     next_tick();
-    identifier.explicit_runs().add({small, key_of(one), {}, getuid()});
+    identifier.explicit_runs().add(
+        {.id = small, .root = key_of(one), .late = true, .uid = getuid()});
     CHECK(identify(identifier, one).caller.explicit_run == small);
     // Of a shell's run, only what is started from then on: the leaf was there before.
     CHECK(identify(identifier, two).caller.explicit_run == big);
@@ -358,7 +360,7 @@ TEST_CASE("A shell's run has what is started between begin and end") {
     RunId first = RunId::make();
     ProcessKey before{101, now_ticks() - 50};
     next_tick();
-    runs.add({.id = first, .root = shell, .uid = 1});
+    runs.add({.id = first, .root = shell, .late = true, .uid = 1});
     ProcessKey within{102, now_ticks()};
     CHECK(runs.by_ancestor(shell, shell, shell) == first);
     CHECK(runs.by_ancestor(shell, within, within) == first);
@@ -373,12 +375,36 @@ TEST_CASE("A shell's run has what is started between begin and end") {
     CHECK(runs.by_ancestor(shell, within, within) == first);
     CHECK_FALSE(runs.by_ancestor(shell, after, after));
     RunId second = RunId::make();
-    runs.add({.id = second, .root = shell, .uid = 1});
+    runs.add({.id = second, .root = shell, .late = true, .uid = 1});
     next_tick();
     ProcessKey later{104, now_ticks()};
     CHECK(runs.by_ancestor(shell, shell, shell) == second);
     CHECK(runs.by_ancestor(shell, later, later) == second);
     CHECK(runs.by_ancestor(shell, within, within) == first);
+}
+
+TEST_CASE("What art next made of a run is what the environment of the shell means") {
+    ExplicitRuns runs;
+    ProcessKey shell{100, 10};
+    RunId first = RunId::make();
+    RunId second = RunId::make();
+    runs.add({.id = first, .root = shell, .late = true, .uid = 1});
+    next_tick();
+    ProcessKey early{101, now_ticks()};
+    next_tick();
+    runs.add({.id = second, .root = shell, .late = true, .uid = 1});
+    runs.ended(first);
+    runs.continued(first, second);
+    next_tick();
+    ProcessKey late{102, now_ticks()};
+    CHECK(runs.by_environment(first, 1, early) == first);
+    CHECK(runs.by_environment(first, 1, late) == second);
+    CHECK_FALSE(runs.by_environment(first, 2, late));
+    CHECK(runs.live(first) == second);
+    runs.ended(second);
+    CHECK_FALSE(runs.live(first));
+    next_tick();
+    CHECK_FALSE(runs.by_environment(first, 1, {103, now_ticks()}));
 }
 
 TEST_CASE("Only so many ended runs are remembered, and no live one is forgotten") {

@@ -1,0 +1,207 @@
+#include "mounts.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+
+#include "mountpoint.h"
+#include "status.h"
+
+namespace artfs {
+
+namespace fs = std::filesystem;
+
+namespace {
+constexpr unsigned pool_threads = 4;
+constexpr unsigned checkpoint_ms = 5000;  // what a draft may lose when the machine stops
+}  // namespace
+
+Result<std::shared_ptr<MountedProject>> MountedProject::create(const Served& served,
+                                                               const MountOptions& options) {
+    auto pool = std::make_unique<Executor>(pool_threads);
+    auto kernel = FuseAdapter::create(options, *pool);
+    if (!kernel) return tl::unexpected(kernel.error());
+    return std::shared_ptr<MountedProject>(
+        new MountedProject(served, options, std::move(pool), std::move(*kernel)));
+}
+
+MountedProject::MountedProject(const Served& served, const MountOptions& options,
+                               std::unique_ptr<Executor> pool, std::unique_ptr<FuseAdapter> kernel)
+    : executor(std::move(pool)),
+      adapter(std::move(kernel)),
+      mount{served.store,
+            served.catalog,
+            *executor,
+            served.config,
+            options,
+            *adapter,
+            Session(),
+            Loader(served.store, *executor, options.project),
+            DataFiles(served.store, *executor, served.next_staging)},
+      runs(mount, served.runs),
+      filesystem(mount, runs),
+      mountpoints_{options.mountpoint} {
+    mount.status = [this] { return status_document(mount, runs, started); };
+}
+
+MountedProject::~MountedProject() { executor->finish(); }
+
+void MountedProject::tick() {
+    adapter->after(checkpoint_ms, [this] {
+        runs.tick();
+        tick();
+    });
+}
+
+void MountedProject::serve(const std::function<void()>& ready) {
+    tick();
+    adapter->run(filesystem, runs, [&] {
+        mount.options.passthrough_why = adapter->passthrough_why();
+        spdlog::info("serving project {} of {} on {}", name(), mount.options.source,
+                     mount.options.mountpoint.string());
+        ready();
+    });
+    runs.shut_down();
+    spdlog::info("project {} is unmounted", name());
+}
+
+Mounts::~Mounts() {
+    for (auto& thread : threads_) thread.join();
+}
+
+std::shared_ptr<MountedProject> Mounts::find(const std::string& project) const {
+    std::lock_guard lock(mutex_);
+    std::shared_ptr<MountedProject> otherwise;
+    for (const auto& one : projects_) {
+        if (one->ended) continue;
+        if (one->name() == project) return one;
+        if (project.empty() && (!otherwise || one->name() == "default")) otherwise = one;
+    }
+    return otherwise;
+}
+
+std::vector<std::shared_ptr<MountedProject>> Mounts::projects() const {
+    std::lock_guard lock(mutex_);
+    auto live = projects_;
+    std::erase_if(live, [](const auto& project) { return project->ended.load(); });
+    return live;
+}
+
+std::vector<Mounts::Place> Mounts::places() const {
+    std::lock_guard lock(mutex_);
+    std::vector<Place> places;
+    for (const auto& project : projects_)
+        for (const auto& mountpoint : project->mountpoints_)
+            places.push_back({mountpoint, project});
+    return places;
+}
+
+fs::path Mounts::mountpoint_of(const MountedProject& project) const {
+    std::lock_guard lock(mutex_);
+    return project.mountpoints_.empty() ? project.mount.options.mountpoint
+                                        : project.mountpoints_.front();
+}
+
+Result<> Mounts::add(const MountOptions& options) {
+    std::lock_guard one_at_a_time(adding_);
+    for (const auto& place : places())
+        if (options.mountpoint != place.mountpoint &&
+            is_at_or_under(options.mountpoint, place.mountpoint))
+            return fail(EINVAL, options.mountpoint.string() + " is on the mount " +
+                                    place.mountpoint.string() + ": mount elsewhere");
+    if (auto prepared = prepare_mountpoint(options.mountpoint, served_.store.dir()); !prepared)
+        return prepared;
+    std::shared_ptr<MountedProject> known;
+    {
+        std::lock_guard lock(mutex_);
+        for (const auto& project : projects_)
+            if (project->name() == options.project) known = project;
+    }
+    if (known) return add_mountpoint(*known, options);
+    auto project = MountedProject::create(served_, options);
+    if (!project) return tl::unexpected(project.error());
+    return serve(*project);
+}
+
+Result<> Mounts::serve(const std::shared_ptr<MountedProject>& project) {
+    std::promise<bool> answers;
+    auto answer = answers.get_future();
+    {
+        std::lock_guard lock(mutex_);
+        projects_.push_back(project);
+        threads_.emplace_back([this, project, answers = std::move(answers)]() mutable {
+            bool answered = false;
+            project->serve([&] {
+                answered = true;
+                answers.set_value(true);
+            });
+            if (!answered) answers.set_value(false);
+            std::lock_guard ending(mutex_);
+            project->ended = true;
+            std::erase(projects_, project);
+            changed_.notify_all();
+        });
+    }
+    if (answer.get()) return {};
+    return fail(EIO, "the mount went away before it answered: see artd.log in the store");
+}
+
+Result<> Mounts::add_mountpoint(MountedProject& project, const MountOptions& options) {
+    fs::path first;
+    {
+        std::lock_guard lock(mutex_);
+        if (!project.mountpoints_.empty()) first = project.mountpoints_.front();
+    }
+    const std::string shown = options.mountpoint.string();
+    if (first.empty())
+        return fail(EBUSY, "project " + project.name() +
+                               " was unmounted while files were open, and they still are: end what "
+                               "uses them first");
+    if (geteuid() != 0)
+        return fail(EPERM, "only root can mount a project at a second place: ln -s " +
+                               first.string() + " " + shown);
+    if (options.allow_other && !project.mount.options.allow_other)
+        return fail(EINVAL, "--allow-other is of the project's first mount, " + first.string() +
+                                ": mount it there");
+    if (mount(first.c_str(), shown.c_str(), nullptr, MS_BIND, nullptr) != 0)
+        return fail_errno("mounting on " + shown);
+    constexpr unsigned long read_only = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
+    if (options.read_only && mount(nullptr, shown.c_str(), nullptr, read_only, nullptr) != 0) {
+        auto failed = fail_errno("making " + shown + " read-only");
+        umount2(shown.c_str(), MNT_DETACH);
+        return failed;
+    }
+    std::lock_guard lock(mutex_);
+    project.mountpoints_.push_back(options.mountpoint);
+    spdlog::info("project {} is on {}, too", project.name(), shown);
+    return {};
+}
+
+Result<> Mounts::remove(const fs::path& mountpoint, bool lazy, bool& last) {
+    if (auto gone = unmount(mountpoint, lazy); !gone) return gone;
+    last = false;
+    std::lock_guard lock(mutex_);
+    for (const auto& project : projects_) {
+        if (std::erase(project->mountpoints_, mountpoint) == 0) continue;
+        last = project->mountpoints_.empty();
+    }
+    return {};
+}
+
+void Mounts::remove_all() {
+    for (const auto& place : places()) {
+        bool last = false;
+        if (auto gone = remove(place.mountpoint, true, last); !gone)
+            spdlog::error("{}", gone.error().message);
+    }
+}
+
+void Mounts::wait_until_empty() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return projects_.empty(); });
+}
+
+}  // namespace artfs

@@ -1,0 +1,47 @@
+#include "namespace/shared_runs.h"
+
+namespace artfs {
+
+SharedRuns::Name SharedRuns::claim(const ProcessKey& root, const Name& fresh) {
+    std::lock_guard lock(mutex_);
+    auto& claimed = claimed_.try_emplace(root, Claimed{fresh, 0}).first->second;
+    ++claimed.projects;
+    return claimed.run;
+}
+
+void SharedRuns::release(const ProcessKey& root, const RunId& run) {
+    std::lock_guard lock(mutex_);
+    auto found = claimed_.find(root);
+    if (found == claimed_.end() || found->second.run.id != run) return;
+    if (--found->second.projects == 0) claimed_.erase(found);
+}
+
+void SharedRuns::put(const LiveRun& begun) {
+    std::lock_guard lock(mutex_);
+    begun_.insert_or_assign(begun.record.id, begun);
+}
+
+std::optional<LiveRun> SharedRuns::begun(const RunId& run) const {
+    std::lock_guard lock(mutex_);
+    auto found = begun_.find(run);
+    if (found == begun_.end()) return std::nullopt;
+    return found->second;
+}
+
+void SharedRuns::listen(const void* who, Heard heard) {
+    std::lock_guard lock(mutex_);
+    listeners_[who] = std::move(heard);
+}
+
+void SharedRuns::unlisten(const void* who) {
+    std::lock_guard lock(mutex_);
+    listeners_.erase(who);
+}
+
+void SharedRuns::ended(const RunId& run, std::optional<int> wait_status) {
+    std::lock_guard lock(mutex_);
+    begun_.erase(run);
+    for (const auto& [who, heard] : listeners_) heard(run, wait_status);
+}
+
+}  // namespace artfs

@@ -1,0 +1,63 @@
+// What the mounted projects of one daemon know of runs together: who belongs to which, and that a
+// run that touches two projects is in both under one id and name.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "namespace/session.h"
+#include "runs/config.h"
+#include "runs/identity.h"
+
+namespace artfs {
+
+// Thread-safe: each project has a dispatch thread of its own.
+class SharedRuns {
+public:
+    explicit SharedRuns(const Config& config)
+        : connected_(connected_processes()),
+          identifier(config.programs, config.group_by_environment,
+                     connected_ ? *connected_ : system_processes()) {}
+
+private:
+    const std::unique_ptr<ProcessTable> connected_;  // none for an ordinary user
+
+public:
+    Identifier identifier;
+
+    struct Name {
+        RunId id;
+        std::string name;
+    };
+    // The run of a root as the project that saw it first named it: `fresh` if that is the caller.
+    Name claim(const ProcessKey& root, const Name& fresh);
+    // A project is done with it.
+    void release(const ProcessKey& root, const RunId& run);
+
+    // A run that ends in one project ends in all: `heard` is called on whatever thread says so.
+    using Heard = std::function<void(const RunId& run, std::optional<int> wait_status)>;
+    void listen(const void* who, Heard heard);
+    void unlisten(const void* who);
+    void ended(const RunId& run, std::optional<int> wait_status);
+
+    // Runs begun by name, for the projects they were not begun in.
+    void put(const LiveRun& begun);
+    // As it begins in another project.
+    std::optional<LiveRun> begun(const RunId& run) const;
+
+private:
+    struct Claimed {
+        Name run;
+        unsigned projects = 0;
+    };
+    mutable std::mutex mutex_;  // guards what follows
+    std::map<ProcessKey, Claimed> claimed_;
+    std::map<RunId, LiveRun> begun_;
+    std::map<const void*, Heard> listeners_;
+};
+
+}  // namespace artfs

@@ -1,0 +1,131 @@
+// One daemon, several mounts: two projects of a store, and two mountpoints of one project.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mounted/harness.h"
+#include "support/catch.h"
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+// A store with project `default` on path() and project `other` on second().
+class TwoProjects : public TestMount {
+public:
+    TwoProjects() {
+        auto ran = art("mount " + second() + " --project other --store " + store().string());
+        INFO(ran.err);
+        REQUIRE(ran.status == 0);
+    }
+    ~TwoProjects() { art("umount --lazy " + second()); }
+    std::string second() const { return (directory() / "second").string(); }
+    nlohmann::json other(const std::string& arguments) const {
+        return json(arguments + " --project other");
+    }
+};
+
+}  // namespace
+
+TEST_CASE("Two projects of a store have one daemon and nothing else in common", "[mounts]") {
+    TwoProjects mount;
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    mount.ok("cd " + mount.second() +
+             " && ls && mkdir a b && ART_MOUNT= actor write a/latest/x 2 : write b/latest/y 3");
+    CHECK(mount.json("ls").size() == 1);
+    CHECK(mount.other("ls").size() == 2);
+    CHECK(mount.art("cat a:v0/x").out == "1");
+    CHECK(mount.art("cat a:v0/x --project other").out == "2");
+    // The mount one stands in says which project is meant.
+    CHECK(shell("ART_STORE= " + program("art").string() + " cat a:v0/x", mount.second()).out ==
+          "2");
+    auto status = mount.json("status");
+    REQUIRE(status.at("mounts").size() == 2);
+    CHECK(status.at("mounts").at(0).at("project") == "default");
+    CHECK(status.at("mounts").at(1).at("project") == "other");
+    CHECK(status.at("mounts").at(1).at("path") == mount.second());
+    CHECK(mount.json("graph --explode").at("nodes").size() == 2);
+}
+
+TEST_CASE("Unmounting one of two leaves the other, and the last ends the daemon", "[mounts]") {
+    TwoProjects mount;
+    mount.ok("cd " + mount.second() + " && mkdir b && actor write b/latest/y 3");
+    CHECK(mount.art("umount").status == 2);  // which?
+    CHECK(mount.art("umount /tmp/nothing-of-ours").status == 3);
+    pid_t daemon = mount.daemon_pid();
+    CHECK(mount.art("umount " + mount.second()).status == 0);
+    CHECK(mount.daemon_pid() == daemon);
+    CHECK(mount.ok("mkdir a && actor write a/latest/x 1 : read a/latest/x") == "1");
+    // Mounted again, what was made there is there.
+    CHECK(mount.art("mount " + mount.second() + " --project other").status == 0);
+    CHECK(shell("cat b/v0/y", mount.second()).out == "3");
+    CHECK(mount.art("umount " + mount.path().string()).status == 0);
+    CHECK(mount.daemon_pid() == daemon);
+    CHECK(shell("cat b/latest/y", mount.second()).out == "3");
+    CHECK(mount.art("umount").status == 0);
+    CHECK(mount.json("status").at("daemon").is_null());
+    // It ends when it has answered.
+    auto process = "/proc/" + std::to_string(daemon);
+    for (int i = 0; i < 500 && std::filesystem::exists(process); ++i) usleep(10'000);
+    CHECK_FALSE(std::filesystem::exists(process));
+    mount.mount();
+}
+
+TEST_CASE("A run that touches two projects is in both under one id", "[mounts]") {
+    TwoProjects mount;
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    mount.ok("mkdir " + mount.second() + "/b");
+    mount.ok("art run --name both --job-type copy -- artfs_actor read a/latest/x : write " +
+             mount.second() + "/b/latest/y 2 > /dev/null");
+    mount.ok("actor read a/latest/x : write " + mount.second() + "/b/latest/y 3 > /dev/null");
+    auto here = mount.json("show @both");
+    auto there = mount.other("show @both");
+    CHECK(here.at("id") == there.at("id"));
+    CHECK(here.at("project") == "default");
+    CHECK(there.at("project") == "other");
+    CHECK(there.at("state") == "finished");
+    CHECK(there.at("job_type") == "copy");
+    CHECK(mount.uses("both") == Names{"a:v0/x"});
+    CHECK(mount.other("ls b").size() == 2);
+    CHECK(mount.other("ls b").at(1).at("logged_by") == nlohmann::json{"both"});
+    // One that nobody named, too.
+    std::string inferred = mount.other("ls b").at(0).at("logged_by").at(0);
+    CHECK(mount.json("show @" + inferred).at("id") == mount.other("show @" + inferred).at("id"));
+    CHECK(mount.uses(inferred) == Names{"a:v0/x"});
+}
+
+TEST_CASE("Two mountpoints of one project see one state", "[mounts]") {
+    TestMount mount;
+    std::string second = (mount.directory() / "second").string();
+    CHECK(mount.art("mount " + second).status == 0);
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    CHECK(shell("cat a/latest/x a/v0/x", second).out == "11");
+    // A run that uses both has one view; an open file of one is the file of the other.
+    mount.ok("actor write a/latest/x 2 : read " + second + "/a/latest/x : append " + second +
+             "/a/latest/x 3 : read a/latest/x > " + mount.directory().string() + "/out");
+    CHECK(shell("cat " + mount.directory().string() + "/out").out == "223");
+    CHECK(mount.art("cat a:v1/x").out == "23");
+    CHECK(mount.json("ls a").size() == 2);
+    auto status = mount.json("status");
+    REQUIRE(status.at("mounts").size() == 2);
+    CHECK(status.at("mounts").at(1).at("path") == second);
+    CHECK(mount.art("umount " + second).status == 0);
+    CHECK(mount.ok("cat a/latest/x") == "23");
+    // The first one goes, the second stays.
+    CHECK(mount.art("mount " + second).status == 0);
+    CHECK(mount.art("umount " + mount.path().string()).status == 0);
+    CHECK(shell("cat a/latest/x", second).out == "23");
+    CHECK(mount.art("umount " + second).status == 0);
+    mount.mount();
+}
+
+TEST_CASE("A second mountpoint may be read-only, and may not lie on a mount", "[mounts]") {
+    TestMount mount;
+    std::string second = (mount.directory() / "second").string();
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    CHECK(mount.art("mount " + second + " --read-only").status == 0);
+    CHECK(shell("mkdir b", second).status != 0);
+    CHECK(shell("cat a/latest/x", second).out == "1");
+    CHECK(mount.art("mount " + mount.path().string() + "/inside").status == 2);
+    CHECK(mount.art("mount " + second).status == 4);
+    CHECK(mount.art("umount " + second).status == 0);
+}
