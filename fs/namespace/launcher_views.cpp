@@ -93,7 +93,16 @@ const View* RunKeeper::view_of_launcher_run(const ProcessKey& launcher,
 const View& RunKeeper::latest_of_tool(const Request& request, const Caller& caller,
                                       const ArtifactState& artifact) {
     const auto acting = *acts_for(caller);
-    if (const auto* view = view_of_launcher_run(acting.process, artifact.record.id)) return *view;
+    const auto& id = artifact.record.id;
+    if (const auto* view = view_of_launcher_run(acting.process, id)) return *view;
+    // What the shell opened for the tool before it became the tool: a run has one draft.
+    const auto* begun = view_of_launcher(caller.root(), id);
+    const auto* run = mount_.session.find_launcher_run(acting.process);
+    if (begun != nullptr && begun->draft && run != nullptr &&
+        mount_.session.run(begun->run) == nullptr) {
+        own(request, *begun, run->record.id);
+        return *begun;
+    }
     return launcher_view(request, caller, acting, artifact);
 }
 
@@ -186,6 +195,9 @@ Result<> RunKeeper::begin_write(Request& request, const View& view) {
         return {};
     }
     if (!may_write(who, view)) return fail(EROFS, "the view of a launcher elsewhere");
+    // A shell opens for what comes; a supervisor's changes are its own.
+    if (who.is(Role::launcher) && who.caller->inferred.root_class == ProgramClass::supervisor)
+        who.run = own_run(request, *who.caller);
     const auto* owner = mount_.session.run(view.run);
     if (owner != nullptr && owner->closing) {
         // The daemon's own work, which takes no lock of the kernel's: a moment.
@@ -212,6 +224,9 @@ void RunKeeper::own(const Request& request, const View& view, const RunId& run) 
 }
 
 void RunKeeper::read_through(const Request& request, const RunId& run, const View& view) {
+    // What a launcher reads itself does not hold its view back.
+    const auto* live = mount_.session.run(run);
+    if (live != nullptr && live->for_launcher && live->root == view.launcher) return;
     if (view.kind == ViewKind::launcher && view.run != run && !view.readers.contains(run))
         mount_.session.apply(request.unique, ReadThrough{view.serial, run});
 }

@@ -66,7 +66,10 @@ const View& RunKeeper::view(const Request& request, const RunId& run,
     view.run = run;
     view.overlay = Overlay(snapshot, base.version);
     view.begins_empty = policy_of(view).base == BasePolicy::empty;
-    view.overlay.apply(directories_for(live->launchers, artifact.record.id, view.overlay));
+    // The root may have been a shell, which execs the last of its commands.
+    auto above = live->launchers;
+    above.insert(above.begin(), live->root);
+    view.overlay.apply(directories_for(above, artifact.record.id, view.overlay));
     return open_view(request, std::move(view), base, snapshot);
 }
 

@@ -66,9 +66,9 @@ const Launcher* Inferred::acts_for() const {
 Role role_of(const Inferred& inferred, ProgramClass own) {
     switch (inferred.root_class) {
         case ProgramClass::ordinary:
-        case ProgramClass::supervisor:
             return Role::program;
         case ProgramClass::launcher:
+        case ProgramClass::supervisor:
             return Role::launcher;
         case ProgramClass::observer:
             return own == ProgramClass::observer ? Role::observer : Role::program;
@@ -123,7 +123,13 @@ Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& 
     }
     if (inferred.line_launcher != 0)
         inferred.launchers.push_back(launcher_at(chain, classes, end.below));
-    if (end.below == 0 && inferred.line_launcher == 0) inferred.line = Line::own;
+    if (end.below == 0 && inferred.line_launcher == 0) {
+        inferred.line = Line::own;
+        // It lives long and looks again at what it starts has made: a run of its own that is pinned
+        // to its first look would never see that. What it does itself is done as by a launcher.
+        if (classes[0] == ProgramClass::supervisor)
+            inferred.launchers.push_back(launcher_at(chain, classes, 0));
+    }
     inferred.root = chain[root].pid;
     inferred.root_start = chain[root].start_ticks;
     inferred.root_class = classes[root];

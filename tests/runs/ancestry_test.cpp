@@ -172,6 +172,10 @@ TEST_CASE("What supervisors start are runs, and what one opens itself is its own
         CHECK(own.root == above);
         CHECK(own.root_class == ProgramClass::supervisor);
         CHECK(own.line == Line::own);
+        // It sees what it starts make, as a launcher does.
+        CHECK(role_of(own, ProgramClass::supervisor) == Role::launcher);
+        REQUIRE(own.acts_for() != nullptr);
+        CHECK(own.acts_for()->process == own.key());
     }
 }
 
