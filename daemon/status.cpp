@@ -85,7 +85,7 @@ nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time s
     for (const auto& [serial, view] : session.views()) {
         if (!view.draft || !view.artifact) continue;
         shown.insert(*view.draft);
-        status["drafts"].push_back(draft_row(mount, view.name, *view.artifact,
+        status["drafts"].push_back(draft_row(mount, runs.name_of(view), *view.artifact,
                                              session.view_base(view.base_serial)->base,
                                              staged_bytes(view), view.draft_since, stage_of(view)));
         if (auto run = runs.seals().waits_for(*view.draft); !run.empty())

@@ -200,6 +200,9 @@ std::string encode(const RunRecord& record) {
     Json pins = Json::array();
     for (const auto& [artifact, base] : record.pins)
         pins.push_back({binary(artifact.view()), base_json(base)});
+    Json peeks = Json::array();
+    for (const auto& peek : record.peeks)
+        peeks.push_back({binary(peek.artifact.view()), peek.run, binary(peek.path)});
     Json out{{"id", binary(record.id.view())},
              {"project", record.project},
              {"name", record.name},
@@ -224,6 +227,7 @@ std::string encode(const RunRecord& record) {
              {"config", binary(pack(record.config))},
              {"segments", record.segments},
              {"pins", pins},
+             {"peeks", peeks},
              {"root_pid", record.root_pid},
              {"boot_id", record.boot_id}};
     set(out, "exit_code", record.exit_code);
@@ -269,6 +273,10 @@ RunRecord decode_run(std::string_view bytes) {
         record.segments = in.value("segments", 1U);
         for (const auto& pin : in.at("pins"))
             record.pins[id_of<ArtifactId>(pin.at(0))] = base_of(pin.at(1));
+        if (in.contains("peeks"))
+            for (const auto& peek : in.at("peeks"))
+                record.peeks.push_back({id_of<ArtifactId>(peek.at(0)), peek.at(1),
+                                        std::string(bytes_of(peek.at(2)))});
         record.root_pid = in.value("root_pid", 0);
         record.boot_id = in.value("boot_id", "");
         get(in, "exit_code", record.exit_code);

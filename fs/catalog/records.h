@@ -78,6 +78,14 @@ struct VersionRecord {
 enum class RunState : std::uint8_t { running, finished, failed, killed, lost };
 const char* to_string(RunState state);
 
+// A file of another run's unsealed draft that a run opened: what it read has no version.
+struct Peek {
+    ArtifactId artifact;
+    std::string run;  // the other's name
+    std::string path;
+    auto operator<=>(const Peek&) const = default;
+};
+
 struct RunRecord {
     RunId id;
     std::string project;
@@ -110,6 +118,7 @@ struct RunRecord {
     std::uint32_t segments = 1;
     std::map<ArtifactId, Base> pins;  // what @RUN shows for ever
     std::optional<TreeId> data;       // run data, kept at the end
+    std::vector<Peek> peeks;
     std::int32_t root_pid = 0;        // while running, with boot_id
     std::string boot_id;
 };

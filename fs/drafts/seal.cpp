@@ -236,6 +236,8 @@ void settle_draft(WriteTxn& txn, const SealOrder& order, const Ready& ready, Sea
     translate(txn, *sealed.promotion);
     LogKind kind = sealed.outcome == SealOutcome::confirmed ? LogKind::confirmed : LogKind::logged;
     txn.put(LogEdge{order.run.id, order.segment, sealed.version->id, kind});
+    for (const auto& [other, segment] : draft.others)
+        txn.put(LogEdge{other, segment, sealed.version->id, kind});
     set_alias(txn, order, *artifact, sealed.version->number);
 }
 

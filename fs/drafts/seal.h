@@ -44,6 +44,8 @@ struct FrozenDraft {
     Time created{};
     std::optional<Head> head;         // to merge with
     std::optional<TreeId> frozen_as;  // it was frozen before, and others built on that
+    // Runs that wrote to it besides the one it is sealed for, with their segments.
+    std::map<RunId, std::uint32_t> others;
 };
 
 struct StagedFile {

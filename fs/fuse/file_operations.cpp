@@ -150,8 +150,12 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, of
     });
 }
 
-// Nothing happens at close(2): what must wait for a file's last writer waits for RELEASE.
-void on_flush(fuse_req_t req, fuse_ino_t, fuse_file_info*) { fuse_reply_err(req, 0); }
+// Little happens at close(2): what must wait for a file's last writer waits for RELEASE.
+void on_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
+    serve(req, [fh = info->fh](Pending& pending) {
+        reply(pending, pending.state.filesystem->flush(pending.request, fh));
+    });
+}
 
 void on_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
     auto& state = state_of(req);

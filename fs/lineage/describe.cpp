@@ -112,6 +112,17 @@ Json drafts_of(const Reading& at, const RunRecord& run) {
     return drafts;
 }
 
+Json peeks_of(const Reading& at, const RunRecord& run) {
+    auto peeks = Json::array();
+    for (const auto& peek : run.peeks) {
+        auto artifact = at.txn.artifact(peek.artifact);
+        Json one{{"artifact", artifact ? artifact->name : "?"}, {"run", peek.run}};
+        put_name(one, "path", peek.path);
+        peeks.push_back(std::move(one));
+    }
+    return peeks;
+}
+
 }  // namespace
 
 std::optional<std::string> object_text(const Store& store, const Digest& digest) {
@@ -240,6 +251,7 @@ Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const 
     document["uses"] = uses_of(at, run);
     document["confirmed"] = logs_of(at, run, LogKind::confirmed);
     document["drafts"] = drafts_of(at, run);
+    document["peeks"] = peeks_of(at, run);
     return document;
 }
 

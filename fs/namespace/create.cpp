@@ -24,6 +24,7 @@ OpenReply Filesystem::open_new(Request& request, const OverlayNode& node, NodeId
     handle.write = (flags & O_ACCMODE) != O_RDONLY;
     handle.run = who.run;
     handle.pid = who.pid;
+    if (who.is(Role::launcher)) handle.launcher = who.caller->process;
     held_[handle.fh] = mount_.files.open_staging(node.staging);
     return opened(request, handle);
 }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -63,6 +64,8 @@ public:
     Result<> fsync(Request& request, std::uint64_t fh, NodeId node);
     Result<> fallocate(Request& request, std::uint64_t fh, int mode, std::uint64_t offset,
                        std::uint64_t length);
+    // Before a close(2) of a descriptor returns.
+    Result<> flush(Request& request, std::uint64_t fh);
     void release(std::uint64_t fh);
     // The kernel has let go of the inode: nothing of it is asked again before it is looked up.
     void forget(NodeId node);
@@ -123,7 +126,7 @@ private:
     Result<EntryReply> lookup_run(Request& request, const std::string& name);
     Result<EntryReply> lookup_version(Request& request, const OfVersion& dir,
                                       const std::string& name);
-    Result<EntryReply> lookup_view(Request& request, const OfView& dir, const std::string& name);
+    Result<EntryReply> lookup_view(Request& request, OfView dir, const std::string& name);
     Result<EntryReply> lookup_run_links(const Request& request, const Synthetic& dir,
                                         const std::string& name);
     const OverlayNode& enter_directory(const Request& request, const View& view, NodeNumber parent,
@@ -202,23 +205,34 @@ private:
     Result<> adopt_copy(const Request& request, NodeId node, std::uint64_t staging,
                         std::uint64_t keep);
 
-    Result<OpenReply> open_resolved(Request& request, NodeId node, const Resolved& resolved,
-                                    bool write);
     void bring_up_to_date(Request& request, const Synthetic& what);
+    Result<OpenReply> open_to_read(Request& request, NodeId node, const Resolved& resolved,
+                                   const RunKeeper::Who& who);
+    Result<OpenReply> open_metadata(Request& request, NodeId node, const Synthetic& what);
+    // Who reads or writes through a handle that a launcher opened.
+    Result<> through(Request& request, const Handle& handle, bool write);
     Result<OpenReply> open_text(Request& request, NodeId node, const Synthetic& what);
     Result<OpenReply> open_commit(Request& request, NodeId node, const Synthetic& what);
     OpenReply open_new(Request& request, const OverlayNode& node, NodeId id, int flags);
-    OpenReply opened(const Request& request, const Handle& handle,
+    OpenReply opened(const Request& request, Handle handle,
                      std::optional<Digest> passthrough = std::nullopt);
     void settle_abandoned(Request& request, const RunId& reader, const Resolved& resolved);
     void note_use(Request& request, const RunId& run, const Resolved& resolved);
+    // What reading is of a sealed version, or of a draft that may be sealed: nothing for what only
+    // the mount makes.
+    std::optional<LentFile> lent_file(const Resolved& resolved) const;
+    // What a file of an overlay is to a run: its origin, or the sealed version's, or a peek.
+    void note_use_of(Request& request, const RunId& run, const OfView& file);
+    std::optional<Origin> origin_of(const OfView& file);
     std::optional<Digest> object_of(const Resolved& resolved) const;
     std::shared_ptr<DataFile> clean_file(const Digest& digest);
+    static std::string name_of(const Resolved& resolved);
 
     Mount& mount_;
     RunKeeper& runs_;
     std::unordered_map<std::uint64_t, std::shared_ptr<const std::string>> texts_;  // by handle
     std::unordered_map<std::uint64_t, std::shared_ptr<DataFile>> held_;            // by handle
+    std::unordered_map<std::uint64_t, std::set<RunId>> readers_;  // of what launchers opened
 };
 
 }  // namespace artfs

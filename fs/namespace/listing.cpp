@@ -38,6 +38,11 @@ Result<> Filesystem::opendir(Request& request, NodeId node) {
     const auto* what = std::get_if<const Synthetic*>(&*resolved);
     if (what != nullptr && (*what)->place == Place::artifact)
         runs_.settle(request, (*what)->artifact);
+    if (const auto* view = mount_.session.view_of(node)) {
+        runs_.settle(request, *view);
+        view = mount_.session.view_of(node);
+        if (view != nullptr) runs_.follow_head(request, *view);
+    }
     return {};
 }
 
@@ -170,7 +175,7 @@ std::map<std::string, std::string> Filesystem::run_links(const RunId& run,
     std::string name = run_name_of(run);
     if (kind == "view") {
         for (const auto& [serial, view] : mount_.session.views())
-            if (view.run == run && view.artifact) add(*view.artifact, "@" + name);
+            if (view.run == run && view.artifact) add(*view.artifact, "@" + view.name);
         return links;
     }
     if (const auto* live = mount_.session.run(run)) {
@@ -205,16 +210,13 @@ Result<std::string> Filesystem::readlink(Request& request, NodeId node) {
         case Place::latest: {
             const auto* artifact = mount_.loader.artifact(what.artifact);
             if (artifact == nullptr) return fail(ENOENT, "the artifact was removed");
-            auto who = runs_.who(request, false);
-            // A run goes on upon what is frozen; others are shown versions.
-            runs_.settle(request, what.artifact,
-                         who.run ? RunKeeper::Settled::frozen : RunKeeper::Settled::sealed);
-            if (who.run) return "@" + runs_.view(request, *who.run, *artifact).name;
+            if (const auto* view = runs_.latest(request, *artifact)) return "@" + view->name;
             if (!artifact->record.head) return "new";
             return "v" + std::to_string(*artifact->record.head);
         }
         case Place::run_link: {
             auto who = runs_.who(request, true);
+            if (who.is(Role::launcher)) who.run = runs_.own_run(request, *who.caller);
             if (!who.run) return fail(ENOENT, "the caller is in no run");
             return "runs/" + mount_.session.run(*who.run)->record.name;
         }

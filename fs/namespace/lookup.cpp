@@ -157,12 +157,16 @@ const OverlayNode& Filesystem::enter_directory(const Request& request, const Vie
     return *view.overlay.node(node.number);
 }
 
-Result<EntryReply> Filesystem::lookup_view(Request& request, const OfView& dir,
-                                           const std::string& name) {
+Result<EntryReply> Filesystem::lookup_view(Request& request, OfView dir, const std::string& name) {
     const View& view = *dir.view;
     if (dir.node->kind != Kind::directory) return fail(ENOTDIR, "not a directory");
+    const NodeNumber number = dir.node->number;
+    runs_.follow_head(request, view);
+    const auto* still_there = view.overlay.node(number);
+    if (still_there == nullptr) return fail(ESTALE, "the directory is not in the new version");
+    dir.node = still_there;
     if (dir.node->number == root_number) {
-        if (view.kind == ViewKind::run && name == art_dir_name)
+        if (view.kind != ViewKind::run_data && name == art_dir_name)
             return entry(attr_of(view, *view.overlay.node(art_dir_number)));
         if (view.kind == ViewKind::run_data && name == "run.json")
             return synthetic_entry(request, {.place = Place::run_json, .run = view.run});
@@ -182,7 +186,10 @@ Result<EntryReply> Filesystem::lookup_view(Request& request, const OfView& dir,
         return entry(attr_of(ranked->entry,
                              NodeId::make(NodeKind::view_base, view.base_serial, ranked->rank)));
     }
-    if (dir.node->number != art_dir_number) return surely_absent();
+    if (dir.node->number != art_dir_number) {
+        if (view.kind == ViewKind::launcher) return absent();  // the head may bring it
+        return surely_absent();
+    }
     bool document =
         name == "base" || name == commit_name ||
         (name == type_name && mount_.loader.artifact(*view.artifact)->record.type_fixed);

@@ -8,18 +8,8 @@ namespace artfs {
 
 Result<> Filesystem::begin_write(Request& request, const View& view) {
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
-    auto who = runs_.who(request, true);
-    if (!view.writable || !who.run || *who.run != view.run)
-        return fail(EROFS, "another run's view");
     if (auto allowed = may_write(request, view); !allowed) return allowed;
-    if (runs_.must_begin_empty(view)) {
-        auto gone = runs_.begin_empty(request, view);
-        auto root = NodeId::make(NodeKind::view, view.serial, root_number);
-        for (const auto& name : gone) mount_.kernel.invalidate_entry(root, name);
-        return fail(ESTALE, "the draft begins empty: look again");
-    }
-    runs_.ensure_draft(request, view);
-    return {};
+    return runs_.begin_write(request, view);
 }
 
 // `chmod a-w ARTIFACT` makes its views read-only, to everybody; else it is Unix permission.
@@ -41,7 +31,7 @@ Result<> Filesystem::refuse_name(const OfView& dir, const std::string& name) con
     const auto number = dir.node->number;
     bool ours = false;
     if (number == root_number)
-        ours = dir.view->kind == ViewKind::run
+        ours = dir.view->kind != ViewKind::run_data
                    ? name == art_dir_name
                    : name == "run.json" || name == "uses" || name == "logs" || name == "view";
     else if (number == art_dir_number)

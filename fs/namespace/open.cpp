@@ -16,6 +16,9 @@ constexpr unsigned step_allocated = 7;
 
 constexpr std::uint64_t everything = UINT64_MAX;
 
+// Of open(2) by execve(2): __FMODE_EXEC in the kernel's include/linux/fs.h.
+constexpr int opened_to_execute = 040;
+
 bool reads(int flags) { return (flags & O_ACCMODE) != O_WRONLY; }
 // Linux truncates through O_RDONLY, too.
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
@@ -41,30 +44,6 @@ void Filesystem::settle_abandoned(Request& request, const RunId& reader, const R
         runs_.settle_abandoned(request, reader, *of->view);
     if (const auto* of = std::get_if<OfBase>(&resolved))
         runs_.settle_abandoned(request, reader, *of->view);
-}
-
-void Filesystem::note_use(Request& request, const RunId& run, const Resolved& resolved) {
-    auto note = [&](const VersionId& version, std::optional<std::uint32_t> rank) {
-        runs_.record(run, false);
-        mount_.session.apply(request.unique, Used{run, version, rank});
-    };
-    if (const auto* of = std::get_if<OfVersion>(&resolved))
-        return note(of->tree->version, of->rank);
-    if (const auto* of = std::get_if<OfView>(&resolved)) {
-        const auto& origin = of->node->origin;
-        if (!origin) return;
-        if (origin->metadata) return note(origin->version, std::nullopt);
-        return note(origin->version, origin->rank);
-    }
-    const auto* of = std::get_if<OfBase>(&resolved);
-    if (of == nullptr) return;
-    // After a seal in mid-run, what the run did not write is still of the version it was pinned to.
-    const auto* first = mount_.session.view_base(of->view->first_serial);
-    if (!first->base.version) return;
-    if (of->base->serial == first->serial) return note(*first->base.version, of->rank);
-    auto there = find_path(mount_.loader.nodes(), first->snapshot.root, of->located.path);
-    if (there && there->entry.digest == of->located.entry.digest)
-        note(*first->base.version, there->rank);
 }
 
 Result<> Filesystem::adopt_copy(const Request& request, NodeId node, std::uint64_t staging,
@@ -128,6 +107,16 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, s
         return fail(ESTALE, "the base has changed: look again");
     if (auto begun = begin_write(request, view); !begun) return tl::unexpected(begun.error());
     if (own != nullptr && own->node->staging != 0 && !own->node->frozen) return *own;
+    if (own != nullptr && keep != 0 && !own->node->origin) {
+        OverlayNode known = *own->node;
+        known.origin = origin_of(*own);
+        if (known.origin) {
+            ChangedDraft change{view.serial, {}, {}, {}};
+            change.change.nodes.push_back(std::move(known));
+            apply(request, std::move(change));
+            own = std::get_if<OfView>(&*(resolved = resolve(node)));
+        }
+    }
     OverlayNode from;
     if (own != nullptr) {
         from = *own->node;
@@ -163,37 +152,87 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, s
     }};
 }
 
-OpenReply Filesystem::opened(const Request& request, const Handle& handle,
+OpenReply Filesystem::opened(const Request& request, Handle handle,
                              std::optional<Digest> passthrough) {
+    // Run data has an owner from the start.
+    const auto* view = mount_.session.view_of(handle.node);
+    if (handle.launcher && handle.write && view != nullptr && view->kind == ViewKind::run_data)
+        handle.run = view->run;
     mount_.session.apply(request.unique, OpenedHandle{handle});
     OpenReply reply;
     reply.fh = handle.fh;
     reply.passthrough = passthrough;
-    reply.direct_io = handle.path == DataPath::text;
+    // Reads and writes of what a launcher opened come to us, each with its caller.
+    reply.direct_io = handle.path == DataPath::text || handle.launcher;
     // What changes a file goes through this mount, so the page cache is always right.
-    reply.keep_cache = handle.path == DataPath::cached;
+    reply.keep_cache = handle.path == DataPath::cached && !handle.launcher;
     return reply;
 }
 
-Result<OpenReply> Filesystem::open_resolved(Request& request, NodeId node, const Resolved& resolved,
-                                            bool write) {
+Result<OpenReply> Filesystem::open_to_read(Request& request, NodeId node, const Resolved& resolved,
+                                           const RunKeeper::Who& who) {
     Handle handle;
     handle.fh = mount_.session.next_handle();
     handle.node = node;
-    handle.read = !write;
-    handle.write = write;
+    handle.read = true;
+    handle.pid = who.pid;
+    if (who.is(Role::launcher)) handle.launcher = who.caller->process;
+    const auto* own = std::get_if<OfView>(&resolved);
+    if (own != nullptr && own->node->inline_text) {
+        texts_[handle.fh] = std::make_shared<const std::string>(own->node->target);
+        return opened(request, handle);
+    }
+    std::shared_ptr<DataFile> file;
+    if (own != nullptr && own->node->staging != 0) file = mount_.files.staging(own->node->staging);
+    if (who.is(Role::observer)) runs_.see_pipeline(request, *who.caller);
+    if (who.is(Role::observer))
+        if (auto lent = lent_file(resolved)) runs_.lend(*who.caller, *lent);
+    if (who.run) {
+        settle_abandoned(request, *who.run, resolved);
+        note_use(request, *who.run, resolved);
+        if (const auto* view = mount_.session.view_of(node))
+            runs_.read_through(request, *who.run, *view);
+    }
     auto object = object_of(resolved);
-    bool passthrough = !write && object && !mount_.session.stand_in(*object) &&
+    bool passthrough = object && !mount_.session.stand_in(*object) &&
                        mount_.options.passthrough_why.empty() &&
                        mount_.session.open_counts(node).cached == 0;
-    handle.path = passthrough ? DataPath::passthrough : DataPath::cached;
+    if (passthrough) handle.path = DataPath::passthrough;
     if (!passthrough) object.reset();
-    return opened(request, handle, object);
+    if (file) held_[handle.fh] = std::move(file);
+    auto reply = opened(request, handle, object);
+    reply.no_flush = !handle.launcher;  // else nothing of ours happens at a reader's close
+    return reply;
+}
+
+Result<OpenReply> Filesystem::open_metadata(Request& request, NodeId node, const Synthetic& what) {
+    auto who = runs_.who(request, false);
+    const auto* tree = mount_.session.find_version_tree(what.version);
+    auto file = mount_.files.object(tree->snapshot.metadata->digest);
+    if (who.is(Role::observer)) runs_.lend(*who.caller, {what.version, std::nullopt, 0, {}});
+    if (who.run) {
+        runs_.record(*who.run, false);
+        mount_.session.apply(request.unique, Used{*who.run, what.version, std::nullopt});
+    }
+    Handle handle;
+    handle.fh = mount_.session.next_handle();
+    handle.node = node;
+    handle.read = true;
+    if (who.is(Role::launcher)) handle.launcher = who.caller->process;
+    held_[handle.fh] = file;
+    return opened(request, handle);
 }
 
 Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
+    // Sealing gives a view another base: what the node is, is asked after it.
+    if (const auto* view = mount_.session.view_of(node)) runs_.settle(request, *view);
     auto resolved = resolve(node);
     if (!resolved) return tl::unexpected(resolved.error());
+    if (const auto* of = std::get_if<OfBase>(&*resolved)) {
+        runs_.follow_head(request, *of->view);
+        if (of->view->kind == ViewKind::launcher && of->base->serial != of->view->base_serial)
+            return fail(ESTALE, "the head has moved: look again");
+    }
     if (const auto* what = std::get_if<const Synthetic*>(&*resolved)) {
         if ((*what)->place != Place::version_document || (*what)->name != metadata_name) {
             if ((*what)->place == Place::view_document && (*what)->name == type_name &&
@@ -205,75 +244,47 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
             return open_text(request, node, **what);
         }
         if (writes(flags)) return fail(EROFS, "versions never change");
-        auto who = runs_.who(request, false);
-        const auto* tree = mount_.session.find_version_tree((*what)->version);
-        auto file = mount_.files.object(tree->snapshot.metadata->digest);
-        if (who.run) {
-            runs_.record(*who.run, false);
-            mount_.session.apply(request.unique, Used{*who.run, (*what)->version, std::nullopt});
-        }
-        Handle handle;
-        handle.fh = mount_.session.next_handle();
-        handle.node = node;
-        handle.read = true;
-        held_[handle.fh] = file;
-        return opened(request, handle);
+        return open_metadata(request, node, **what);
     }
-    const bool write = writes(flags);
-    auto who = runs_.who(request, write);
+    auto who = runs_.who(request, writes(flags));
+    if (who.is(Role::launcher) && (flags & opened_to_execute) != 0)
+        who = {runs_.run_to_be(request, *who.caller, name_of(*resolved)), who.pid, nullptr};
+    if (!writes(flags)) return open_to_read(request, node, *resolved, who);
     bool empties = (flags & O_TRUNC) != 0;
     // Opening what the base has, to read it or to change a part of it, is a use.
     bool uses = who.run && (reads(flags) || !empties);
     if (uses) settle_abandoned(request, *who.run, *resolved);
-    auto before = *resolved;
-    if (write) {
-        if (uses) note_use(request, *who.run, before);
-        auto own = writable(request, node, empties ? 0 : everything);
-        if (!own) return tl::unexpected(own.error());
-        // Open from here to the reply, so that attributes come from the file.
-        auto file = mount_.files.staging(own->node->staging);
-        if (empties && !request.did(step_copied) && !request.did(step_truncated)) {
-            throw Suspend{[this, &request, file](Suspend::Resume resume) {
-                mount_.executor.offload([file] { return ftruncate(file->fd.get(), 0); },
-                                        [&request, file, resume](int result) {
-                                            request.steps_done |= 1U << step_truncated;
-                                            resume(result == 0 ? 0 : EIO);
-                                        });
-            }};
-        }
-        if (empties && own->node->origin) {
-            OverlayNode node_now = *own->node;
-            node_now.origin.reset();
-            ChangedDraft change{own->view->serial, {}, {}, {}};
-            change.change.nodes.push_back(std::move(node_now));
-            apply(request, std::move(change));
-        }
-        Handle handle;
-        handle.fh = mount_.session.next_handle();
-        handle.node = node;
-        handle.read = reads(flags);
-        handle.write = true;
-        handle.run = who.run;
-        handle.pid = who.pid;
-        held_[handle.fh] = std::move(file);
-        return opened(request, handle);
+    if (uses) note_use(request, *who.run, *resolved);
+    auto own = writable(request, node, empties ? 0 : everything);
+    if (!own) return tl::unexpected(own.error());
+    // Open from here to the reply, so that attributes come from the file.
+    auto file = mount_.files.staging(own->node->staging);
+    if (empties && !request.did(step_copied) && !request.did(step_truncated)) {
+        throw Suspend{[this, &request, file](Suspend::Resume resume) {
+            mount_.executor.offload([file] { return ftruncate(file->fd.get(), 0); },
+                                    [&request, file, resume](int result) {
+                                        request.steps_done |= 1U << step_truncated;
+                                        resume(result == 0 ? 0 : EIO);
+                                    });
+        }};
     }
-    const auto* own = std::get_if<OfView>(&before);
-    std::shared_ptr<DataFile> file;
-    if (own != nullptr && own->node->inline_text) {
-        Handle handle;
-        handle.fh = mount_.session.next_handle();
-        handle.node = node;
-        handle.read = true;
-        texts_[handle.fh] = std::make_shared<const std::string>(own->node->target);
-        return opened(request, handle);
+    if (empties && own->node->origin) {
+        OverlayNode node_now = *own->node;
+        node_now.origin.reset();
+        ChangedDraft change{own->view->serial, {}, {}, {}};
+        change.change.nodes.push_back(std::move(node_now));
+        apply(request, std::move(change));
     }
-    if (own != nullptr && own->node->staging != 0) file = mount_.files.staging(own->node->staging);
-    if (uses) note_use(request, *who.run, before);
-    auto reply = open_resolved(request, node, before, false);
-    if (reply && file) held_[reply->fh] = std::move(file);
-    if (reply) reply->no_flush = true;  // nothing of ours happens at a reader's close
-    return reply;
+    Handle handle;
+    handle.fh = mount_.session.next_handle();
+    handle.node = node;
+    handle.read = reads(flags);
+    handle.write = true;
+    handle.run = who.run;
+    handle.pid = who.pid;
+    if (who.is(Role::launcher)) handle.launcher = who.caller->process;
+    held_[handle.fh] = std::move(file);
+    return opened(request, handle);
 }
 
 void Filesystem::passthrough_refused(std::uint64_t fh) {
@@ -285,9 +296,10 @@ void Filesystem::passthrough_refused(std::uint64_t fh) {
     mount_.session.apply(0, OpenedHandle{handle});
 }
 
-Result<ReadSource> Filesystem::read_source(Request& /*request*/, std::uint64_t fh) {
+Result<ReadSource> Filesystem::read_source(Request& request, std::uint64_t fh) {
     const auto* handle = mount_.session.handle(fh);
     if (handle == nullptr) return fail(EBADF, "no such handle");
+    if (auto known = through(request, *handle, false); !known) return tl::unexpected(known.error());
     if (auto text = texts_.find(fh); text != texts_.end()) return ReadSource{text->second, nullptr};
     if (const auto* what = mount_.session.synthetic(handle->node)) {
         const auto* tree = mount_.session.find_version_tree(what->version);
@@ -306,9 +318,10 @@ Result<ReadSource> Filesystem::read_source(Request& /*request*/, std::uint64_t f
     return ReadSource{nullptr, file};
 }
 
-Result<std::shared_ptr<DataFile>> Filesystem::write_target(Request& /*request*/, std::uint64_t fh) {
+Result<std::shared_ptr<DataFile>> Filesystem::write_target(Request& request, std::uint64_t fh) {
     const auto* handle = mount_.session.handle(fh);
     if (handle == nullptr || !handle->write) return fail(EBADF, "not open for writing");
+    if (auto known = through(request, *handle, true); !known) return tl::unexpected(known.error());
     auto resolved = resolve(handle->node);
     if (!resolved) return tl::unexpected(resolved.error());
     const auto* own = std::get_if<OfView>(&*resolved);
@@ -373,6 +386,8 @@ void Filesystem::release(std::uint64_t fh) {
     Handle handle = *known;
     auto file = held_.extract(fh);
     texts_.erase(fh);
+    readers_.erase(fh);
+    if (handle.launcher && handle.write && !handle.used) runs_.left_unused(handle);
     mount_.session.apply(0, ClosedHandle{fh});
     auto [view, node] = drafted(handle.node);
     if (node != nullptr && node->staging != 0 && !node->frozen) {
@@ -393,7 +408,7 @@ void Filesystem::release(std::uint64_t fh) {
             apply({}, std::move(change));
         }
     }
-    if (handle.write) runs_.handle_closed(handle.run);
+    runs_.handle_closed(handle);
 }
 
 }  // namespace artfs

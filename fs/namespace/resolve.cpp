@@ -221,7 +221,13 @@ Attr Filesystem::attr_of(const Resolved& resolved, NodeId node) {
     return attr_of(*std::get<const Synthetic*>(resolved), node);
 }
 
-EntryReply Filesystem::entry(const Attr& attr) const { return {attr, long_time}; }
+EntryReply Filesystem::entry(const Attr& attr) const {
+    const auto* view = mount_.session.view_of(attr.node);
+    EntryReply reply{attr, long_time};
+    // Names of a launcher's view may lead elsewhere when the head moves.
+    if (view != nullptr && view->kind == ViewKind::launcher) reply.timeout = reply.attr.timeout = 0;
+    return reply;
+}
 
 EntryReply Filesystem::synthetic_entry(const Request& request, const Synthetic& what) {
     // Names of artifacts and what is in them can go; the rest is for ever.

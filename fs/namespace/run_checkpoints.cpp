@@ -84,11 +84,14 @@ struct Checkpoint {
 }  // namespace
 
 void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
+    record_launcher_runs();
     auto all = std::make_shared<Checkpoint>();
     for (const auto& [serial, view] : mount_.session.views()) {
         bool unkept = unkept_views_.contains(serial);
-        bool open =
-            view.stage == DraftStage::open && view.abandoned.empty() && view.overlay.is_dirty();
+        // What a launcher began may be nobody's yet.
+        const auto* owner = mount_.session.run(view.run);
+        bool open = view.stage == DraftStage::open && view.abandoned.empty() &&
+                    view.overlay.is_dirty() && owner != nullptr && owner->recorded;
         if (!view.draft || !(unkept || open)) continue;
         auto state = view.abandoned.empty() ? DraftState::open : DraftState::abandoned;
         all->drafts.push_back({serial, draft_record(view, state, view.abandoned),
@@ -136,6 +139,7 @@ void RunKeeper::tick() {
     std::erase_if(work_, [this](const auto& one) {
         return mount_.session.find_run(one.first) == nullptr;
     });
+    forget_lent();
     std::erase_if(
         roots_, [](const auto& root) { return !root.second->pidfd || !alive(root.second->pidfd); });
     checkpoint();
@@ -144,6 +148,7 @@ void RunKeeper::tick() {
 }
 
 void RunKeeper::shut_down() {
+    record_launcher_runs();
     Checkpoint last;
     for (const auto& [id, run] : mount_.session.runs()) {
         if (!run.recorded) continue;
@@ -156,7 +161,9 @@ void RunKeeper::shut_down() {
     for (auto& [id, run] : unkept_runs_) last.runs.push_back({run.first, run.second, true});
     for (const auto& [serial, view] : mount_.session.views()) {
         bool known = !view.abandoned.empty() && !unkept_views_.contains(serial);
-        if (!view.draft || known) continue;
+        const auto* owner = mount_.session.run(view.run);
+        bool nobodys = view.abandoned.empty() && (owner == nullptr || !owner->recorded);
+        if (!view.draft || known || nobodys) continue;
         auto why = view.abandoned.empty() ? "the mount ended" : view.abandoned;
         last.drafts.push_back({serial, draft_record(view, DraftState::abandoned, why),
                                mount_.session.take_dirty_rows(serial), true});

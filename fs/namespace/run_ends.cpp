@@ -20,6 +20,7 @@ constexpr unsigned step_settled = 1;
 
 void RunKeeper::poll_exits() {
     for (auto& exited : exits_.drain()) {
+        launcher_or_tool_exited(exited.key);
         // More than one where runs were begun inside one another in a shell.
         for (const auto& run : mount_.session.runs_rooted_at(exited.key)) {
             if (mount_.session.run(run)->exited) continue;
@@ -71,6 +72,7 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status) 
         });
     }
     try_to_end(run);
+    try_to_end_shared(run);
 }
 
 const Handle* RunKeeper::writer_in(const View& view) const {
@@ -88,11 +90,14 @@ const Handle* RunKeeper::writer_in(const View& view) const {
 
 const Handle* RunKeeper::writer_of(const RunId& run, Writing what) const {
     for (const auto& [fh, handle] : mount_.session.handles()) {
-        if (!handle.write || handle.run != run) continue;
+        if (!handle.write) continue;
+        const auto* view = mount_.session.view_of(handle.node);
+        if (handle.run != run) {
+            if (view != nullptr && view->kind == ViewKind::launcher && view->run == run)
+                return &handle;
+            continue;
+        }
         // `art run` keeps output.log open for as long as its command runs.
-        const auto* view = handle.node.kind() == NodeKind::view
-                               ? mount_.session.view(handle.node.serial())
-                               : nullptr;
         if (what == Writing::artifacts && view != nullptr && view->kind == ViewKind::run_data)
             continue;
         return &handle;
@@ -100,14 +105,11 @@ const Handle* RunKeeper::writer_of(const RunId& run, Writing what) const {
     return nullptr;
 }
 
-void RunKeeper::handle_closed(const std::optional<RunId>& run) {
-    if (run) try_to_end(*run);
-}
-
 void RunKeeper::try_to_end(const RunId& run) {
     const auto* live = mount_.session.run(run);
     if (live == nullptr || !live->exited || live->closing || live->reopened) return;
-    if (facts_pending_.contains(run) || writer_of(run) != nullptr) return;
+    if (pending_.contains(run) || writer_of(run) != nullptr) return;
+    if (others_write(run)) return;
     if (!live->recorded) return drop_run(run);
     end_drafts(run);
 }
@@ -116,6 +118,8 @@ void RunKeeper::try_to_end(const RunId& run) {
 void RunKeeper::end_drafts(const RunId& run) {
     const auto* live = mount_.session.run(run);
     std::vector<std::uint32_t> unwanted;
+    for (auto serial : launcher_drafts_of(run))
+        if (!seals_at_end(*live, *mount_.session.view(serial))) leave_launcher_view(run, serial);
     for (const auto& [artifact, serial] : live->views) {
         const auto* view = mount_.session.view(serial);
         if (view->stage != DraftStage::open) {  // asked again when that seal is over
@@ -142,14 +146,18 @@ void RunKeeper::drop_run(const RunId& run) {
     const auto* live = mount_.session.run(run);
     if (live == nullptr) return;
     ProcessKey root = live->root;
+    bool for_launcher = live->for_launcher;
     mount_.loader.forget_run(live->record.name);
     exited_.erase(run);
     lingering_.erase(run);
     survivors_.erase(run);
+    last_acted_.erase(run);
+    lending_.run_ended(run);
     mount_.session.apply(0, EndedRun{run});
     shared_.release(root, run);
     work_.erase(root);
-    if (mount_.session.runs_rooted_at(root).empty()) exits_.remove(root);
+    if (!for_launcher && mount_.session.runs_rooted_at(root).empty()) exits_.remove(root);
+    close_left_views();
 }
 
 void RunKeeper::wake(const RunId& run, int error) {
@@ -177,6 +185,7 @@ void RunKeeper::wake_if_frozen(const RunId& run) {
 void RunKeeper::settle(Request& request, const ArtifactId& artifact, Settled until) {
     if (request.did(step_settled)) return;
     poll_exits();  // an exit that was not reported yet
+    ask_launchers(request, artifact);
     for (const auto& [id, run] : mount_.session.runs()) {
         bool over = run.exited || exited_.contains(id);
         auto view = run.views.find(artifact);
@@ -193,8 +202,38 @@ void RunKeeper::settle(Request& request, const ArtifactId& artifact, Settled unt
     request.steps_done |= 1U << step_settled;
 }
 
+void RunKeeper::settle(Request& request, const View& view) {
+    // What shows the head shows what is about to be.
+    if (view.kind == ViewKind::launcher && !view.draft) return settle(request, *view.artifact);
+    if (!view.artifact || !view.draft || request.did(step_settled)) return;
+    const Caller* caller = caller_of(request);
+    if (caller == nullptr || caller->role == Role::observer) return;
+    poll_exits();
+    const auto* acting = acts_for(*caller);
+    const auto* own = acting != nullptr ? mount_.session.find_launcher_run(acting->process)
+                                        : mount_.session.find_run(caller->root());
+    const auto* owner = mount_.session.run(view.run);
+    if (owner == nullptr || owner == own) return;
+    const RunId id = owner->record.id;
+    const auto serial = view.serial;
+    if (owner->for_launcher && !owner->exited && quiet(*owner)) end_launcher_run(id);
+    owner = mount_.session.run(id);
+    bool over = owner != nullptr && (owner->exited || exited_.contains(id));
+    const auto* still = mount_.session.view(serial);
+    bool unsealed = still != nullptr && still->draft && still->run == id;
+    if (over && unsealed && !lingering_.contains(id)) {
+        Suspend wait{[this, id](Suspend::Resume resume) {
+            waiters_.push_back({id, Settled::sealed, std::move(resume)});
+        }};
+        wait.may_interrupt = true;
+        throw wait;
+    }
+    request.steps_done |= 1U << step_settled;
+}
+
 void RunKeeper::settle_all(std::function<void()> done) {
     poll_exits();
+    end_quiet_launcher_runs();
     for (const auto& [id, run] : mount_.session.runs()) {
         bool over = run.exited || exited_.contains(id);
         if (!over || lingering_.contains(id) || (run.reopened && survives(id))) continue;

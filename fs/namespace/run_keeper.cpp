@@ -39,37 +39,51 @@ RunKeeper::RunKeeper(Mount& mount, SharedRuns& shared)
 
 RunKeeper::~RunKeeper() { shared_.unlisten(this); }
 
-RunKeeper::Who RunKeeper::who(Request& request, bool writing) {
-    if (request.tid == 0) return {};
+const Caller* RunKeeper::caller_of(Request& request) {
+    if (request.tid == 0) return nullptr;
     auto generation = identifier_.explicit_runs().generation();
     if (std::exchange(callers_of_, generation) != generation) callers_.clear();
     const Caller* caller = callers_.find(request.tid);
     if (caller != nullptr && caller->may_become_another() && !CallerCache::same_program(*caller)) {
         callers_.erase(request.tid);
         caller = nullptr;
+        request.steps_done &= ~(1U << step_identified);
     }
-    if (caller == nullptr) {
-        if (request.did(step_identified)) return {};  // it is gone, or a kernel thread
-        throw Suspend{[this, &request](Suspend::Resume resume) {
-            mount_.executor.offload(
-                [this, tid = request.tid] { return identifier_.identify(tid); },
-                [this, &request, resume](std::optional<Identified> identified) {
-                    request.steps_done |= 1U << step_identified;
-                    if (identified) {
-                        if (identified->root)
-                            roots_[identified->root->facts.key()] =
-                                std::make_shared<RootProcess>(std::move(*identified->root));
-                        identified->root.reset();
-                        note_work(identified->caller);
-                        callers_.insert(std::move(*identified));
-                    }
-                    resume(0);
-                });
-        }};
-    }
-    if (caller->observer && !writing) return {std::nullopt, caller->process.pid};
-    pid_t pid = caller->process.pid;
-    return {run_of(request, *caller), pid};
+    if (caller != nullptr) return caller;
+    if (request.did(step_identified)) return nullptr;  // it is gone, or a kernel thread
+    throw Suspend{[this, &request](Suspend::Resume resume) {
+        mount_.executor.offload(
+            [this, tid = request.tid] { return identifier_.identify(tid); },
+            [this, &request, resume](std::optional<Identified> identified) {
+                request.steps_done |= 1U << step_identified;
+                if (identified) {
+                    if (identified->root)
+                        roots_[identified->root->facts.key()] =
+                            std::make_shared<RootProcess>(std::move(*identified->root));
+                    identified->root.reset();
+                    note_work(identified->caller);
+                    const auto& caller = callers_.insert(std::move(*identified));
+                    for (const auto& launcher : caller.inferred.launchers)
+                        if (launcher.fork && launcher.process != caller.process)
+                            subshells_.insert(launcher.process);
+                }
+                resume(0);
+            });
+    }};
+}
+
+RunKeeper::Who RunKeeper::who(Request& request, bool writing) {
+    const Caller* caller = caller_of(request);
+    if (caller == nullptr) return {};
+    Who who{std::nullopt, caller->process.pid, caller};
+    if (caller->role == Role::launcher || (caller->role == Role::observer && !writing)) return who;
+    if (const auto* launcher = acts_for(*caller))
+        who.run = launcher_run(request, *caller, *launcher);
+    else
+        who.run = run_of(request, *caller);
+    claim_input(*who.run, *caller);
+    if (caller->role == Role::observer) claim_own_reads(*who.run, *caller);
+    return who;
 }
 
 RunId RunKeeper::run_of(Request& request, const Caller& caller) {
@@ -86,7 +100,7 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
     auto key = caller.root();
     auto root = roots_.find(key);
     if (const auto* live = mount_.session.find_run(key)) {
-        // The root was a launcher (a redirection, say) and has become a program since.
+        // The root was an observer that wrote, and has become another program since.
         if (root != roots_.end()) {
             collect_facts(live->record.id, root->second);
             roots_.erase(root);
@@ -100,6 +114,8 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
     }
     LiveRun run;
     run.root = key;
+    for (const auto& launcher : caller.inferred.launchers)
+        run.launchers.push_back(launcher.process);
     auto& record = run.record;
     auto named = shared_.claim(key, {RunId::make(), fresh_name()});
     record.id = named.id;
@@ -125,6 +141,7 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
     if (process && process->pidfd) pidfd = std::move(process->pidfd);
     watch(key, std::move(pidfd));
     if (process) collect_facts(id, process);
+    adopt_views(request, id);
     return id;
 }
 
@@ -159,16 +176,17 @@ void RunKeeper::join(const Request& request, LiveRun run) {
 }
 
 void RunKeeper::collect_facts(const RunId& run, std::shared_ptr<RootProcess> root) {
-    ++facts_pending_[run];
+    ++pending_[run];
     mount_.executor.offload(
         [this, root] { return collector_.collect(*root); },
         [this, run](RunFacts facts) {
-            if (auto pending = facts_pending_.find(run); --pending->second == 0)
-                facts_pending_.erase(pending);
+            if (auto pending = pending_.find(run); --pending->second == 0) pending_.erase(pending);
             const auto* live = mount_.session.run(run);
             if (live == nullptr) return;
             RunRecord record = live->record;
-            if (!record.explicitly_started || record.commands.empty()) {
+            if (live->for_launcher) {
+                record.config = facts.config;
+            } else if (!record.explicitly_started || record.commands.empty()) {
                 record.commands = {facts.command};
                 record.config = facts.config;
             }
@@ -187,6 +205,42 @@ void RunKeeper::collect_facts(const RunId& run, std::shared_ptr<RootProcess> roo
         });
 }
 
+RunId RunKeeper::run_to_be(Request& request, const Caller& launcher, const std::string& program) {
+    if (const auto* live = mount_.session.find_run(launcher.process)) return live->record.id;
+    roots_.erase(launcher.process);  // tells of the launcher
+    RunId id = run_of(request, launcher);
+    RunRecord record = mount_.session.run(id)->record;
+    record.commands = {{program}};
+    record.job_type = program;
+    mount_.session.apply(request.unique, ChangedRun{std::move(record), false});
+    collect_facts_after_exec(id, launcher.executable, 0);
+    return id;
+}
+
+// A program of an artifact need not touch the mount again after its exec: it is looked at soon,
+// and what is known of it by its end must do.
+void RunKeeper::collect_facts_after_exec(const RunId& run, const FileIdentity& before,
+                                         unsigned tries) {
+    static constexpr unsigned look_ms[] = {1, 5, 25, 100};
+    if (tries == std::size(look_ms)) return;
+    mount_.kernel.after(look_ms[tries], [this, run, before, tries] {
+        const auto* live = mount_.session.run(run);
+        if (live == nullptr || live->exited) return;
+        ++pending_[run];
+        mount_.executor.offload(
+            [this, pid = live->root.pid] { return read_root(pid, identifier_.lists()); },
+            [this, run, before, tries](std::optional<RootProcess> root) {
+                const auto* now_live = mount_.session.run(run);
+                bool same = root && now_live != nullptr && root->facts.key() == now_live->root;
+                if (same && root->facts.executable_file != before)
+                    collect_facts(run, std::make_shared<RootProcess>(std::move(*root)));
+                else if (same)
+                    collect_facts_after_exec(run, before, tries + 1);
+                no_longer_pending(run);
+            });
+    });
+}
+
 void RunKeeper::record(const RunId& run, bool wrote) {
     const auto* live = mount_.session.run(run);
     if (live == nullptr || (live->recorded && (live->record.wrote || !wrote))) return;
@@ -198,6 +252,11 @@ void RunKeeper::record(const RunId& run, bool wrote) {
 pid_t RunKeeper::root_pid(const RunId& run) const {
     const auto* live = mount_.session.run(run);
     return live == nullptr ? 0 : live->root.pid;
+}
+
+std::string RunKeeper::name_of(const View& view) const {
+    const auto* owner = mount_.session.run(view.run);
+    return owner == nullptr ? view.name : owner->record.name;
 }
 
 std::string RunKeeper::fresh_name() {

@@ -4,6 +4,7 @@
 // Owned by the dispatch thread. Methods that take a Request may throw Suspend.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "drafts/kept.h"
 #include "drafts/seal.h"
+#include "namespace/lending.h"
 #include "namespace/mount.h"
 #include "namespace/seal_queue.h"
 #include "namespace/shared_runs.h"
@@ -50,11 +52,18 @@ public:
     // ---- callers
 
     struct Who {
-        std::optional<RunId> run;  // none: an observer that only reads, or nobody
+        std::optional<RunId> run;  // none: an observer that only reads, a launcher, or nobody
         pid_t pid = 0;
+        const Caller* caller = nullptr;  // null: nobody; valid until another is identified
+        bool is(Role role) const { return caller != nullptr && caller->role == role; }
     };
-    // An observer that writes is a program like any other.
+    // An observer that writes is a program like any other. A launcher has no run: what it opens is
+    // for others, or for what it becomes.
     Who who(Request& request, bool writing);
+    // The run of what a launcher reads and writes itself.
+    RunId own_run(Request& request, const Caller& launcher);
+    // The run of the program that a launcher is about to become.
+    RunId run_to_be(Request& request, const Caller& launcher, const std::string& program);
     // From now on the run is one that is kept: it is in the catalog.
     void record(const RunId& run, bool wrote);
 
@@ -64,6 +73,12 @@ public:
     // or, for a run that goes on upon what they froze, frozen.
     enum class Settled : std::uint8_t { frozen, sealed };
     void settle(Request& request, const ArtifactId& artifact, Settled until = Settled::sealed);
+    // The same for the draft of one view, before something in it is opened.
+    void settle(Request& request, const View& view);
+    // What `latest` is for the caller; null: the head.
+    const View* latest(Request& request, const ArtifactState& artifact);
+    // A launcher's view that nobody has written to or reads through shows the head.
+    void follow_head(const Request& request, const View& view);
     // The run's view of an artifact, pinned at its first look.
     const View& view(const Request& request, const RunId& run, const ArtifactState& artifact);
     // Where the run's config, metrics and media are.
@@ -77,7 +92,20 @@ public:
     bool must_begin_empty(const View& view) const;
     // Begins it; the names that the root of the view had.
     std::vector<std::string> begin_empty(const Request& request, const View& view);
-    void handle_closed(const std::optional<RunId>& run);
+    // The caller may write in the view: there is a draft, and it is the caller's.
+    Result<> begin_write(Request& request, const View& view);
+    // Reading through a launcher's view keeps it as it is while the run lives.
+    void read_through(const Request& request, const RunId& run, const View& view);
+    // `run` has written through a handle that a launcher opened.
+    void wrote_through(const Request& request, const RunId& run, const Handle& handle);
+    // Before an observer opens its first file: who reads its output through others is found while
+    // all of them must be there. Throws Suspend.
+    void see_pipeline(Request& request, const Caller& observer);
+    // An observer has opened the file: who reads its output may claim it.
+    void lend(const Caller& observer, const LentFile& file);
+    // Nobody used what a launcher opened, up to its end.
+    void left_unused(const Handle& handle);
+    void handle_closed(const Handle& handle);
 
     // ---- ends
 
@@ -125,6 +153,8 @@ public:
     // How many different things the processes of an inferred run have been doing (at most a few are
     // counted): many, and nothing sealed, looks like a supervisor that the list lacks.
     std::size_t kinds_of_work(const RunId& run) const;
+    // Of the run that a draft is of, as far as somebody owns it.
+    std::string name_of(const View& view) const;
 
 private:
     struct Waiter {
@@ -132,7 +162,16 @@ private:
         Settled until;
         Suspend::Resume resume;
     };
+    // A process that has a view, or that file tools act for.
+    struct KnownLauncher {
+        Launcher launcher;
+        Launcher acts_as;  // whom what it does itself is done for
+        std::vector<std::string> command;
+        std::uint32_t uid = 0;
+        bool exited = false;
+    };
 
+    const Caller* caller_of(Request& request);
     RunId run_of(Request& request, const Caller& caller);
     // A process that outlived its run: what it does now is the run's next segment.
     std::optional<RunId> reopen(const Request& request, const Caller& caller);
@@ -160,12 +199,70 @@ private:
     void close_segment(const RunId& run);
     // A clean view of a live run moves on to another base.
     void repin(std::uint32_t view, const Base& base, const std::shared_ptr<void>& waiting);
+    // ---- launchers (launchers.cpp)
+    bool is_about_to_exec(const Launcher& launcher) const;
+    // Whom the caller acts for, if it does: a launcher, or a file tool.
+    const Launcher* acts_for(const Caller& caller) const;
+    KnownLauncher& know(const Caller& caller, const Launcher& launcher);
+    RunId launcher_run(Request& request, const Caller& caller, const Launcher& launcher);
+    RunId start_launcher_run(const KnownLauncher& known, std::uint64_t unique,
+                             const std::string& job_type);
+    void watch_idle(const RunId& run, std::chrono::milliseconds after);
+    bool quiet(const LiveRun& run) const;
+    void end_launcher_run(const RunId& run);
+    void end_if_left(const RunId& run);
+    void end_quiet_launcher_runs();
+    void ask_launchers(Request& request, const ArtifactId& artifact);
+    void leave_directories(const LiveRun& run);
+    void record_launcher_runs();
+    void launcher_or_tool_exited(const ProcessKey& key);
+    // ---- observers (lenders.cpp)
+    void claim_input(const RunId& run, const Caller& caller);
+    void claim_own_reads(const RunId& run, const Caller& observer);
+    void look_for_pipes(pid_t parent, std::uint64_t output, unsigned tries,
+                        std::function<void()> done);
+    void no_longer_pending(const RunId& run);
+    void claim_all(const Lending::Claims& claims);
+    void claim(const RunId& run, const LentFile& file);
+    void claim_sealed(const RunId& run, const LentFile& file);
+    void forget_lent();
+    // ---- launchers' views (launcher_views.cpp)
+    const View* view_of_launcher(const ProcessKey& launcher, const ArtifactId& artifact) const;
+    const View& launcher_view(const Request& request, const Caller& caller,
+                              const Launcher& launcher, const ArtifactState& artifact);
+    const View& latest_of_launcher(const Request& request, const Caller& caller,
+                                   std::size_t launcher, const ArtifactState& artifact);
+    // Where the run that acts for the launcher writes, if it does.
+    const View* view_of_launcher_run(const ProcessKey& launcher, const ArtifactId& artifact) const;
+    const View& latest_of_tool(const Request& request, const Caller& caller,
+                               const ArtifactState& artifact);
+    const View* latest_of_observer(const Request& request, const Caller& caller,
+                                   const ArtifactState& artifact);
+    // Directories that launchers made for what they start.
+    DraftChange directories_for(const std::vector<ProcessKey>& launchers,
+                                const ArtifactId& artifact, const Overlay& onto);
+    Result<> begin_as_policy_says(const Request& request, const View& view);
+    bool may_write(const Who& who, const View& view) const;
+    void own(const Request& request, const View& view, const RunId& run);
+    // What a launcher opened before it became the root of `run`.
+    void adopt_views(const Request& request, const RunId& run);
+    std::vector<std::uint32_t> launcher_drafts_of(const RunId& run) const;
+    void leave_launcher_views(const RunId& run);
+    // The view that the draft is in from now on.
+    std::uint32_t leave_launcher_view(const RunId& run, std::uint32_t serial);
+    bool others_write(const RunId& run) const;
+    void try_to_end_shared(const RunId& run);
+    void close_left_views();
     void collect_facts(const RunId& run, std::shared_ptr<RootProcess> root);
+    void collect_facts_after_exec(const RunId& run, const FileIdentity& before, unsigned tries);
     std::string fresh_name();
     void refill_names();
     const View& open_view(const Request& request, View view, const Base& base,
                           const Snapshot& snapshot);
     Base pinned_base(const LiveRun& run, const ArtifactState& artifact);
+    // The version that `latest` names, or that `pins` has for the artifact.
+    Base head_of(const ArtifactState& artifact,
+                 const std::map<std::string, std::string>& pins = {});
     RunRecord record_of(const LiveRun& run) const;
 
     void run_exited(const RunId& run, unsigned tries);
@@ -209,7 +306,7 @@ private:
     std::map<ProcessKey, std::set<std::string>> work_;          // job types seen, by root
     std::map<ProcessKey, std::shared_ptr<RootProcess>> roots_;  // of runs that may begin
     std::map<RunId, Fd> exited_;                                // their status is still unknown
-    std::map<RunId, unsigned> facts_pending_;
+    std::map<RunId, unsigned> pending_;  // facts and claims to come before a run may end
     std::set<RunId> lingering_;
     // Of runs that are over, and must yet be written: a full disk can refuse it for a while.
     std::set<std::uint32_t> unkept_views_;  // abandoned drafts
@@ -221,6 +318,12 @@ private:
     std::map<RunId, Survivor> survivors_;  // of reopened runs
     Time last_sweep_{};
     std::vector<Waiter> waiters_;
+    std::map<ProcessKey, KnownLauncher> launchers_;
+    std::set<ProcessKey> subshells_;  // forks of launchers that started something
+    std::map<ProcessKey, RunId> tools_;
+    std::map<RunId, std::chrono::steady_clock::time_point> last_acted_;
+    std::set<std::uint32_t> launcher_views_;
+    Lending lending_;
     std::uint64_t next_name_ = 0;
     std::uint64_t names_end_ = 0;
     bool names_coming_ = false;

@@ -25,6 +25,7 @@ FrozenDraft RunKeeper::freeze(const View& view, bool over) const {
     draft.begins_empty = view.begins_empty;
     draft.created = view.draft_since;
     draft.merges = over && view.artifact.has_value();
+    draft.others = view.others;
     return draft;
 }
 
@@ -60,6 +61,7 @@ void RunKeeper::keep_run(const RunId& run) {
 }
 
 void RunKeeper::abandon_drafts(const RunId& run, const std::string& why) {
+    leave_launcher_views(run);
     const auto* live = mount_.session.run(run);
     for (const auto& [artifact, serial] : live->views) {
         const auto* view = mount_.session.view(serial);
@@ -75,6 +77,9 @@ void RunKeeper::seal_and_close(const RunId& run) {
         const auto* view = mount_.session.view(serial);
         if (view->draft && view->abandoned.empty()) seal.views.push_back(serial);
     }
+    for (auto serial : launcher_drafts_of(run))
+        if (std::find(seal.views.begin(), seal.views.end(), serial) == seal.views.end())
+            seal.views.push_back(serial);
     if (live.data_view != 0 && mount_.session.view(live.data_view)->draft)
         seal.views.push_back(live.data_view);
     seal.order = order_for(live, seal.views, true);

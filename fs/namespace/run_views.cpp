@@ -14,8 +14,21 @@ const TreeId& empty_tree() {
 }  // namespace
 
 Base RunKeeper::pinned_base(const LiveRun& run, const ArtifactState& artifact) {
+    if (auto met = run.met.find(artifact.record.id); met != run.met.end()) return met->second;
+    // A run that goes on goes on upon what it was pinned to.
+    if (run.reopened || run.record.resumes)
+        if (auto pin = run.record.pins.find(artifact.record.id); pin != run.record.pins.end())
+            return pin->second;
+    // What is frozen is as good as sealed: a version that is newer than the head.
+    if (!run.pins.contains(artifact.record.name))
+        if (auto frozen = seals_.head(artifact.record.id)) return frozen->base;
+    return head_of(artifact, run.pins);
+}
+
+Base RunKeeper::head_of(const ArtifactState& artifact,
+                        const std::map<std::string, std::string>& pins) {
     auto head = artifact.record.head;
-    if (auto pin = run.pins.find(artifact.record.name); pin != run.pins.end()) {
+    if (auto pin = pins.find(artifact.record.name); pin != pins.end()) {
         auto alias = artifact.aliases.find(pin->second);
         if (alias != artifact.aliases.end())
             head = alias->second;
@@ -24,13 +37,6 @@ Base RunKeeper::pinned_base(const LiveRun& run, const ArtifactState& artifact) {
         else if (pin->second == "new")
             head.reset();
     }
-    // A run that goes on goes on upon what it was pinned to.
-    if (run.reopened || run.record.resumes)
-        if (auto pin = run.record.pins.find(artifact.record.id); pin != run.record.pins.end())
-            return pin->second;
-    // What is frozen is as good as sealed: a version that is newer than the head.
-    if (!run.pins.contains(artifact.record.name))
-        if (auto frozen = seals_.head(artifact.record.id)) return frozen->base;
     if (!head) return {empty_tree(), std::nullopt};
     const auto* version = mount_.loader.version(artifact.record.id, *head);
     if (version == nullptr) return {empty_tree(), std::nullopt};
@@ -64,6 +70,10 @@ const View& RunKeeper::view(const Request& request, const RunId& run,
     view.run = run;
     view.overlay = Overlay(snapshot, base.version);
     view.begins_empty = policy_of(view).base == BasePolicy::empty;
+    // The root may have been a shell, which execs the last of its commands.
+    auto above = live->launchers;
+    above.insert(above.begin(), live->root);
+    view.overlay.apply(directories_for(above, artifact.record.id, view.overlay));
     return open_view(request, std::move(view), base, snapshot);
 }
 

@@ -54,6 +54,13 @@ const ViewBase* Session::view_base(std::uint32_t base_serial) const {
     return look_up(view_bases_, base_serial);
 }
 
+const View* Session::view_of(NodeId node) const {
+    if (node.kind() == NodeKind::view) return view(node.serial());
+    if (node.kind() != NodeKind::view_base) return nullptr;
+    const auto* base = view_base(node.serial());
+    return base == nullptr ? nullptr : view(base->view);
+}
+
 const View* Session::find_view(const std::optional<ArtifactId>& artifact,
                                std::string_view name) const {
     const auto* serial = look_up(view_names_, std::pair(artifact, std::string(name)));
@@ -98,6 +105,11 @@ std::optional<std::uint64_t> Session::stand_in(const Digest& digest) const {
     return found->second;
 }
 
+const LiveRun* Session::find_launcher_run(const ProcessKey& launcher) const {
+    const auto* id = look_up(launcher_runs_, launcher);
+    return id == nullptr ? nullptr : run(*id);
+}
+
 Session::OpenCounts Session::open_counts(NodeId node) const {
     const auto* found = look_up(open_counts_, node);
     return found == nullptr ? OpenCounts{} : *found;
@@ -114,6 +126,15 @@ void Session::put_back_rows(std::uint32_t view,
     auto found = views_.find(view);
     if (found != views_.end()) found->second.overlay.put_back(rows);
 }
+
+namespace {
+bool has_new_directories(const Overlay& overlay) {
+    return std::any_of(overlay.nodes().begin(), overlay.nodes().end(), [](const auto& entry) {
+        const auto& node = entry.second;
+        return node.kind == Kind::directory && node.changed && node.links > 0;
+    });
+}
+}  // namespace
 
 void Session::took_serial(std::uint32_t serial) {
     next_serial_ = std::max(next_serial_, serial + 1);
@@ -157,6 +178,16 @@ void Session::on(RebasedView& record) {
     view.draft.reset();
     view.stage = DraftStage::open;
     view.abandoned.clear();
+    if (view.kind == ViewKind::launcher) {
+        // It goes on, and the next to write there is its next owner.
+        if (auto owner = runs_.find(view.run); owner != runs_.end())
+            std::erase_if(owner->second.views,
+                          [&](const auto& entry) { return entry.second == view.serial; });
+        view.writable = true;
+        view.run = {};
+        view.others.clear();
+        view.directories = has_new_directories(view.overlay);
+    }
     view_bases_[record.base.serial] = std::move(record.base);
 }
 
@@ -205,7 +236,10 @@ void Session::on(ChangedDraft& record) {
 
 void Session::on(StartedRun& record) {
     RunId id = record.run.record.id;
-    run_roots_[record.run.root].push_back(id);
+    if (record.run.for_launcher)
+        launcher_runs_[record.run.root] = id;
+    else
+        run_roots_[record.run.root].push_back(id);
     run_names_[record.run.record.name] = id;
     // A run that was over goes on in the views that it had.
     for (auto& [serial, view] : views_) {
@@ -230,6 +264,10 @@ void Session::on(MarkedRun& record) {
     auto& run = runs_.at(record.run);
     run.exited = record.exited;
     run.closing = record.closing;
+    // What the launcher's next tool does is a run of its own.
+    if (auto acting = launcher_runs_.find(run.root);
+        run.exited && acting != launcher_runs_.end() && acting->second == record.run)
+        launcher_runs_.erase(acting);
 }
 
 void Session::on(ClosedSegment& record) {
@@ -249,7 +287,7 @@ void Session::on(EndedRun& record) {
     if (auto name = run_names_.find(run.record.name);
         name != run_names_.end() && name->second == record.run)
         run_names_.erase(name);
-    if (run.recorded) {
+    if (run.recorded && !run.for_launcher) {
         if (past_runs_.insert_or_assign(run.root, PastRun{record.run, run.record.name}).second)
             past_order_.push_back(run.root);
         if (past_order_.size() > past_runs_kept) {
@@ -257,6 +295,10 @@ void Session::on(EndedRun& record) {
             past_order_.pop_front();
         }
     }
+    if (auto acting = launcher_runs_.find(run.root);
+        acting != launcher_runs_.end() && acting->second == record.run)
+        launcher_runs_.erase(acting);
+    for (auto& [serial, view] : views_) view.readers.erase(record.run);
     runs_.erase(found);
 }
 
@@ -328,6 +370,62 @@ void Session::on(Promoted& record) {
         run.dirty = true;
     }
     for (const auto& [digest, hashed] : promotion.files) stand_ins_.erase(digest);
+}
+
+void Session::on(OwnedView& record) {
+    auto& view = views_.at(record.view);
+    view.run = record.run;
+    view.others.erase(record.run);
+    // From here on what the run does not write is a use of the base as it is now.
+    view.first_serial = view.base_serial;
+    view.directories = false;
+    auto run = runs_.find(record.run);
+    if (run == runs_.end()) return;
+    auto& serial = run->second.views[*view.artifact];
+    // One that drafts in a view of its own goes on there.
+    auto before = views_.find(serial);
+    if (before == views_.end() || !before->second.draft) serial = view.serial;
+}
+
+void Session::on(SharedView& record) {
+    auto run = runs_.find(record.run);
+    if (run == runs_.end()) return;
+    views_.at(record.view).others[record.run] = run->second.record.segments;
+}
+
+void Session::on(ReadThrough& record) {
+    auto& view = views_.at(record.view);
+    auto run = runs_.find(record.run);
+    if (run == runs_.end()) return;
+    view.readers.insert(record.run);
+    run->second.met.emplace(*view.artifact, view_bases_.at(view.base_serial).base);
+}
+
+void Session::on(ActedFor& record) {
+    auto& run = runs_.at(record.run);
+    if (record.tool) run.tools.insert(record.tool);
+    if (record.command.empty()) return;
+    run.record.commands.push_back(std::move(record.command));
+    run.dirty = true;
+}
+
+void Session::on(ToolExited& record) {
+    if (auto run = runs_.find(record.run); run != runs_.end()) run->second.tools.erase(record.tool);
+}
+
+void Session::on(Peeked& record) {
+    auto& run = runs_.at(record.run);
+    auto& peeks = run.record.peeks;
+    if (std::find(peeks.begin(), peeks.end(), record.peek) != peeks.end()) return;
+    peeks.push_back(std::move(record.peek));
+    run.dirty = true;
+}
+
+void Session::on(ClaimedHandle& record) {
+    auto found = handles_.find(record.fh);
+    if (found == handles_.end()) return;
+    found->second.run = record.run;
+    found->second.used = found->second.used || record.used;
 }
 
 }  // namespace artfs

@@ -66,7 +66,9 @@ struct VersionTree {
     Snapshot snapshot;
 };
 
-enum class ViewKind : std::uint8_t { run, run_data };
+// A launcher's view follows the head while nobody has a draft in it and no live run has opened
+// anything through it.
+enum class ViewKind : std::uint8_t { run, run_data, launcher };
 
 // How far the draft of a view is on its way to a version.
 enum class DraftStage : std::uint8_t { open, frozen, sealing };
@@ -89,7 +91,12 @@ struct View {
     ViewKind kind = ViewKind::run;
     std::string name;  // without '@'; the run's name for run data
     std::optional<ArtifactId> artifact;
-    RunId run;  // owner of what is written here
+    RunId run;            // owner of what is written here; of a launcher's view perhaps nobody yet
+    ProcessKey launcher;  // whose view it is
+    std::map<RunId, std::uint32_t> others;  // besides the owner, who wrote, in which segment
+    std::set<RunId> readers;                // live runs that opened something through it
+    // Of a launcher's view without a draft: it has directories that no run has claimed.
+    bool directories = false;
     Overlay overlay{Snapshot{}};
     std::optional<DraftId> draft;
     Time draft_since{};
@@ -111,6 +118,9 @@ struct Handle {
     DataPath path = DataPath::cached;
     std::optional<RunId> run;
     std::int32_t pid = 0;  // of the opener
+    // The opener, if that is a launcher: who reads and writes is asked for each time.
+    ProcessKey launcher;
+    bool used = false;  // somebody has read or written
 };
 
 struct LiveRun {
@@ -123,7 +133,14 @@ struct LiveRun {
     bool reopened = false;              // after its end: a process that outlived it came back
     std::map<VersionId, UseEdge> uses;  // of the current segment
     std::map<ArtifactId, std::uint32_t> views;
+    // What it opened through a launcher's view, before it had a view of its own.
+    std::map<ArtifactId, Base> met;
     std::uint32_t data_view = 0;
+    // Rule 4: what file tools do for a launcher, which is `root`.
+    bool for_launcher = false;
+    std::string launcher_name;
+    std::set<ProcessKey> tools;                  // that are alive
+    std::vector<ProcessKey> launchers;           // above the root, the nearest first
     std::map<std::string, std::string> pins;     // artifact -> reference, from `art run --pin`
     std::map<std::string, std::string> types;    // artifact -> type
     std::map<std::string, std::string> aliases;  // artifact -> alias to set on what it logs
@@ -174,8 +191,36 @@ struct ChangedDraft {
     std::vector<Clean> switched;
     std::vector<NodeId> unlinked;
 };
+// A launcher's view has an owner from now on, or (no run) none.
+struct OwnedView {
+    std::uint32_t view = 0;
+    RunId run;
+};
+// Somebody else than the owner wrote there.
+struct SharedView {
+    std::uint32_t view = 0;
+    RunId run;
+};
+struct ReadThrough {
+    std::uint32_t view = 0;
+    RunId run;
+};
 struct StartedRun {
     LiveRun run;
+};
+// A file tool works for the launcher that the run is of.
+struct ActedFor {
+    RunId run;
+    ProcessKey tool;  // none: the launcher itself
+    std::vector<std::string> command;
+};
+struct ToolExited {
+    RunId run;
+    ProcessKey tool;
+};
+struct Peeked {
+    RunId run;
+    Peek peek;
 };
 // Replaces what is known of the run but for its uses, views and marks.
 struct ChangedRun {
@@ -206,6 +251,12 @@ struct OpenedHandle {
 struct ClosedHandle {
     std::uint64_t fh = 0;
 };
+// Of one that a launcher opened: whose it is, and whether that has read or written.
+struct ClaimedHandle {
+    std::uint64_t fh = 0;
+    RunId run;
+    bool used = false;
+};
 struct CheckpointedRun {
     RunId run;
 };
@@ -221,7 +272,8 @@ struct Promoted {
 using Record = std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
                             StartedDraft, MarkedView, ChangedDraft, StartedRun, ChangedRun,
                             MarkedRun, ClosedSegment, EndedRun, Used, OpenedHandle, ClosedHandle,
-                            CheckpointedRun, FrozeFiles, Promoted>;
+                            CheckpointedRun, OwnedView, SharedView, ReadThrough, ActedFor,
+                            ToolExited, Peeked, ClaimedHandle, FrozeFiles, Promoted>;
 
 class Session {
 public:
@@ -241,6 +293,7 @@ public:
     const VersionTree* find_version_tree(const VersionId& version) const;
     const View* view(std::uint32_t serial) const;
     const ViewBase* view_base(std::uint32_t base_serial) const;
+    const View* view_of(NodeId node) const;  // that a node belongs to
     const View* find_view(const std::optional<ArtifactId>& artifact, std::string_view name) const;
     const std::map<std::uint32_t, View>& views() const { return views_; }
     const Handle* handle(std::uint64_t fh) const;
@@ -250,6 +303,8 @@ public:
     const LiveRun* find_run(const ProcessKey& root) const;
     std::vector<RunId> runs_rooted_at(const ProcessKey& root) const;  // oldest first
     const LiveRun* find_run(std::string_view name) const;
+    // The run that acts for a launcher and has not ended.
+    const LiveRun* find_launcher_run(const ProcessKey& launcher) const;
     const std::map<RunId, LiveRun>& runs() const { return runs_; }
     // Runs that are over, as long as a process of them may come back (the last few thousand).
     struct PastRun {
@@ -296,6 +351,13 @@ private:
     void on(CheckpointedRun& record);
     void on(FrozeFiles& record);
     void on(Promoted& record);
+    void on(OwnedView& record);
+    void on(SharedView& record);
+    void on(ReadThrough& record);
+    void on(ActedFor& record);
+    void on(ToolExited& record);
+    void on(Peeked& record);
+    void on(ClaimedHandle& record);
     void took_serial(std::uint32_t serial);
 
     std::vector<Synthetic> synthetic_;  // by number
@@ -309,6 +371,7 @@ private:
     std::unordered_map<NodeId, OpenCounts> open_counts_;
     std::map<RunId, LiveRun> runs_;
     std::map<ProcessKey, std::vector<RunId>> run_roots_;  // oldest first
+    std::map<ProcessKey, RunId> launcher_runs_;
     std::map<std::string, RunId, std::less<>> run_names_;
     std::map<ProcessKey, PastRun> past_runs_;
     std::deque<ProcessKey> past_order_;

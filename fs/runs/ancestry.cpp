@@ -39,7 +39,44 @@ Walk walk(const std::vector<ProcessFacts>& chain, const std::vector<ProgramClass
     return {chain.size(), Line::namespace_edge, false};
 }
 
+bool same_program(const ProcessFacts& a, const ProcessFacts& b) {
+    return a.executable_file == b.executable_file && a.executable == b.executable &&
+           a.arguments == b.arguments;
+}
+
+Launcher launcher_at(const std::vector<ProcessFacts>& chain,
+                     const std::vector<ProgramClass>& classes, std::size_t i) {
+    const auto& process = chain[i];
+    Launcher launcher{process.key(), program_name(process), false, false};
+    launcher.desk = process.has_terminal && process.session == process.pid;
+    launcher.fork = i + 1 < chain.size() && classes[i + 1] == ProgramClass::launcher &&
+                    same_program(process, chain[i + 1]);
+    return launcher;
+}
+
 }  // namespace
+
+const Launcher* Inferred::acts_for() const {
+    if (launchers.empty()) return nullptr;
+    bool of_line = launchers.back().process.pid == line_launcher;
+    if (of_line && launchers.size() > 1) return &launchers[launchers.size() - 2];
+    return &launchers.back();
+}
+
+Role role_of(const Inferred& inferred, ProgramClass own) {
+    switch (inferred.root_class) {
+        case ProgramClass::ordinary:
+            return Role::program;
+        case ProgramClass::launcher:
+        case ProgramClass::supervisor:
+            return Role::launcher;
+        case ProgramClass::observer:
+            return own == ProgramClass::observer ? Role::observer : Role::program;
+        case ProgramClass::file_tool:
+            return inferred.launchers.empty() ? Role::program : Role::file_tool;
+    }
+    return Role::program;
+}
 
 std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid) {
     std::vector<ProcessFacts> chain;
@@ -79,12 +116,22 @@ Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& 
     }
     std::size_t root = 0;
     for (std::size_t i = 0; i < end.below; ++i) {
-        if (classes[i] == ProgramClass::launcher)
-            inferred.topmost_launcher = chain[i].pid;
-        else
+        if (classes[i] != ProgramClass::launcher) {
             root = i;
+            continue;
+        }
+        inferred.topmost_launcher = chain[i].pid;
+        inferred.launchers.push_back(launcher_at(chain, classes, i));
     }
-    if (end.below == 0 && inferred.line_launcher == 0) inferred.line = Line::own;
+    if (inferred.line_launcher != 0)
+        inferred.launchers.push_back(launcher_at(chain, classes, end.below));
+    if (end.below == 0 && inferred.line_launcher == 0) {
+        inferred.line = Line::own;
+        // It lives long and looks again at what it starts has made: a run of its own that is pinned
+        // to its first look would never see that. What it does itself is done as by a launcher.
+        if (classes[0] == ProgramClass::supervisor)
+            inferred.launchers.push_back(launcher_at(chain, classes, 0));
+    }
     inferred.root = chain[root].pid;
     inferred.root_start = chain[root].start_ticks;
     inferred.root_class = classes[root];

@@ -90,8 +90,7 @@ std::optional<Identified> Identifier::identify(pid_t tid) {
     if (auto begun = explicit_run_of(chain)) caller.explicit_run = begun->run;
     auto membership = membership_of(chain);
     caller.inferred = membership->inferred;
-    caller.observer = !caller.explicit_run && caller.program_class == ProgramClass::observer &&
-                      caller.root() == caller.process;
+    if (!caller.explicit_run) caller.role = role_of(caller.inferred, caller.program_class);
     if (!caller.explicit_run)
         identified.root = open_root(membership->root, caller.inferred.root_class);
     if (caller.may_become_another()) caller.process_directory = open_process_directory(self.pid);

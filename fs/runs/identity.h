@@ -1,6 +1,6 @@
 // Who is calling: which run a thread that touches the mount belongs to.
 //
-// Rules 1 to 3 of design.md, section 3. Everything here looks at processes; what a run then *is*
+// Rules 1 to 4 of design.md, section 3. Everything here looks at processes; what a run then *is*
 // (name, pins, drafts) is kept elsewhere, and a run is only a number here. Rules 4 to 7 build on
 // what the walk notes beside the root: the launchers and the line.
 #pragma once
@@ -37,6 +37,14 @@ enum class Line : std::uint8_t {
     own,  // the caller is itself a supervisor or pid 1: a run of its own
 };
 
+// A launcher that a process is below, or is.
+struct Launcher {
+    ProcessKey process;
+    std::string name;   // "bash"
+    bool fork = false;  // runs what its parent, a launcher too, runs: a subshell, or about to exec
+    bool desk = false;  // leads a session with a controlling terminal: somebody types
+};
+
 // The inferred run that a process belongs to.
 struct Inferred {
     pid_t root = 0;
@@ -46,8 +54,20 @@ struct Inferred {
     pid_t line_process = 0;      // 0: not one that we see
     pid_t line_launcher = 0;     // line_process if that is a launcher
     pid_t topmost_launcher = 0;  // below the line; 0: none
+    // The nearest first, the process itself where it is one; the line's last.
+    std::vector<Launcher> launchers;
 
     ProcessKey key() const { return {root, root_start}; }
+    // Whom file tools act for (rule 4): the topmost below the line, else the line's; null: none.
+    const Launcher* acts_for() const;
+};
+
+// What a caller is to the artifacts it touches.
+enum class Role : std::uint8_t {
+    program,    // of a run: an explicit one, or the one its root is the root of
+    file_tool,  // acts for a launcher
+    observer,   // leaves no trace while it only reads
+    launcher,   // what it opens is for what it starts, or becomes
 };
 
 // A process and its ancestors, the process first: empty for pid 0, kernel threads and what is gone.
@@ -55,8 +75,11 @@ std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid);
 // Rule 2 over an ancestry that is not empty.
 Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& ancestry);
 
+// What a process is whose class is `own`, outside explicit runs.
+Role role_of(const Inferred& inferred, ProgramClass own);
+
 // Walks up the parents by rule 2. Nothing for pid 0, kernel threads and processes that are gone.
-// A launcher with only launchers up to the line is its own root, until rules 4 to 6 are there.
+// A launcher with only launchers up to the line is its own root.
 std::optional<Inferred> infer_root(ProcessTable& table, const ProgramLists& lists, pid_t pid);
 
 // The root of an inferred run, with what must be read while it lives. `executable` and `directory`
@@ -89,8 +112,8 @@ struct Caller {
     FileIdentity executable;  // zero where not readable: comm is compared instead
     std::string comm;
     std::optional<RunId> explicit_run;
-    Inferred inferred;      // also noted for members of an explicit run
-    bool observer = false;  // would itself be the root, and its class is observer
+    Inferred inferred;  // also noted for members of an explicit run
+    Role role = Role::program;
     StandardPipes pipes;
 
     ThreadHandle thread;

@@ -155,6 +155,14 @@ std::string program_name(const ProcessFacts& facts) {
     return applet.starts_with(option) ? applet.substr(option.size()) : base_name(applet);
 }
 
+namespace {
+// `find latest/ -mindepth 1 -delete` is how a view is cleared.
+bool changes_files(const std::string& program, const std::vector<std::string>& arguments) {
+    return program == "find" &&
+           std::find(arguments.begin(), arguments.end(), "-delete") != arguments.end();
+}
+}  // namespace
+
 ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
     std::string program = program_name(facts);
     if (is_shell(program)) {
@@ -168,7 +176,9 @@ ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
     for (bool two_words : {true, false}) {
         if (listed(lists.supervisors, names, two_words)) return ProgramClass::supervisor;
         if (listed(lists.launchers, names, two_words)) return ProgramClass::launcher;
-        if (listed(lists.observers, names, two_words)) return ProgramClass::observer;
+        if (listed(lists.observers, names, two_words))
+            return changes_files(program, facts.arguments) ? ProgramClass::file_tool
+                                                           : ProgramClass::observer;
         if (listed(lists.file_tools, names, two_words)) return ProgramClass::file_tool;
     }
     return ProgramClass::ordinary;

@@ -107,6 +107,7 @@ TEST_CASE("a run's record and edges come back, and use edges of a version unite"
     run.ok_exit = {0, 3};
     VersionId version = VersionId::make();
     run.pins[ArtifactId::make()] = Base{TreeId{sha256("t")}, version};
+    run.peeks = {{ArtifactId::make(), "other-run-1", "name \xff"}};
     REQUIRE(catalog->write([&](WriteTxn& txn) {
         txn.put(run);
         txn.put(UseEdge{run.id, 1, version, ranks({1, 5}), false});
@@ -123,6 +124,7 @@ TEST_CASE("a run's record and edges come back, and use edges of a version unite"
     CHECK(back->environment == run.environment);
     CHECK(back->ok_exit == run.ok_exit);
     CHECK(back->pins == run.pins);
+    CHECK(back->peeks == run.peeks);
     auto uses = txn->uses_of(run.id);
     REQUIRE(uses.size() == 1);
     CHECK(uses[0].ranks == ranks({1, 5, 9}));

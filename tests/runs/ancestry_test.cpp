@@ -172,6 +172,10 @@ TEST_CASE("What supervisors start are runs, and what one opens itself is its own
         CHECK(own.root == above);
         CHECK(own.root_class == ProgramClass::supervisor);
         CHECK(own.line == Line::own);
+        // It sees what it starts make, as a launcher does.
+        CHECK(role_of(own, ProgramClass::supervisor) == Role::launcher);
+        REQUIRE(own.acts_for() != nullptr);
+        CHECK(own.acts_for()->process == own.key());
     }
 }
 
@@ -297,4 +301,36 @@ TEST_CASE("A parent's number that is another's now ends the walk") {
     desk.table[train].start_ticks = desk.table[x].start_ticks;
     desk.table[train].parent = x;
     CHECK(infer_root(desk.table, lists, x));
+}
+
+TEST_CASE("Launchers are noted, and who acts for which") {
+    Desk desk;
+    pid_t script = desk.run(desk.shell, {"/bin/bash", "./pipeline.sh"});
+    pid_t fork = desk.run(script, {"/bin/bash", "./pipeline.sh"});
+    pid_t cp = desk.run(fork, {"/usr/bin/cp", "x", "y"});
+    auto inferred = desk.of(cp);
+    REQUIRE(inferred.launchers.size() == 3);
+    CHECK(inferred.launchers[0].process.pid == fork);
+    CHECK(inferred.launchers[0].fork);
+    CHECK_FALSE(inferred.launchers[1].fork);
+    CHECK(inferred.launchers[1].name == "bash");
+    CHECK(inferred.launchers[2].desk);
+    CHECK(inferred.acts_for()->process.pid == script);
+    CHECK(role_of(inferred, ProgramClass::file_tool) == Role::file_tool);
+    CHECK(desk.of(script).launchers.front().process.pid == script);
+    CHECK(role_of(desk.of(script), ProgramClass::launcher) == Role::launcher);
+    // Typed: for the shell itself. With none: a run of its own.
+    pid_t typed = desk.run(desk.shell, {"/usr/bin/rm", "x"});
+    CHECK(desk.of(typed).acts_for()->process.pid == desk.shell);
+    pid_t alone = desk.run(desk.terminal, {"/usr/bin/rm", "x"});
+    CHECK(desk.of(alone).acts_for() == nullptr);
+    CHECK(role_of(desk.of(alone), ProgramClass::file_tool) == Role::program);
+    // Below a tool, everything is the tool's; below an observer only observers leave no trace.
+    pid_t git = desk.run(script, {"/usr/bin/git", "pull"});
+    pid_t hook = desk.run(git, {"/bin/sh", "hook"});
+    CHECK(role_of(desk.of(hook), ProgramClass::launcher) == Role::file_tool);
+    pid_t find = desk.run(script, {"/usr/bin/find", "."});
+    CHECK(role_of(desk.of(desk.run(find, {"/usr/bin/cat"})), ProgramClass::observer) ==
+          Role::observer);
+    CHECK(role_of(desk.of(desk.run(find, {"./x"})), ProgramClass::ordinary) == Role::program);
 }

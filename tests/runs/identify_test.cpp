@@ -86,7 +86,7 @@ TEST_CASE("A program is identified with everything that is needed of it") {
     CHECK(caller.program_class == ProgramClass::ordinary);
     CHECK(caller.root() == caller.process);
     CHECK(caller.inferred.line == Line::supervisor);
-    CHECK_FALSE(caller.observer);
+    CHECK(caller.role == Role::program);
     CHECK_FALSE(caller.explicit_run);
     CHECK_FALSE(caller.process_directory);
     REQUIRE(found.root);
@@ -240,12 +240,12 @@ TEST_CASE("Observers are seen as such only where they are the root") {
     Identifier identifier(under_test());
     Child cat = Child::of_program({"/usr/bin/tail", "-f", "/dev/null"});
     auto alone = identify(identifier, cat.pid());
-    CHECK(alone.caller.observer);
+    CHECK(alone.caller.role == Role::observer);
     CHECK(alone.caller.may_become_another());
     CHECK(alone.caller.process_directory);
     RunId run = RunId::make();
     identifier.explicit_runs().add({.id = run, .root = key_of(cat.pid()), .uid = getuid()});
-    CHECK_FALSE(identify(identifier, cat.pid()).caller.observer);
+    CHECK(identify(identifier, cat.pid()).caller.role == Role::program);
 }
 
 TEST_CASE("Pipes at standard input and output are noted") {

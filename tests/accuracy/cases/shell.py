@@ -23,4 +23,9 @@ CASES = {
     "substitution": "artfs_ways openat <(sort $IN/a) $OUT/sorted",
     "assign": "x=$(cut -c 1 $IN/a | tr -d '\\n'); echo $x; artfs_ways openat $IN/b $OUT/copy",
     "subshells": "(cd $IN && cut -c 1 a) >$OUT/first; (sort $IN/a; sort $IN/b) >$OUT/both",
+    "tool-redirect": "gzip -nc $IN/a >$OUT/a.gz",
+    "tool-redirects": "gzip -nc $IN/a >$OUT/a.gz; gzip -nc $IN/b >$OUT/b.gz; :",
+    "tool-redirect-between": "cp $IN/a $OUT/a; gzip -nc $IN/b >$OUT/b.gz; cp $IN/big $OUT/big",
+    "tee-after-tool": "cp $IN/a $OUT/a; sort $IN/b | tee $OUT/one >$OUT/two; :",
+    "mkdir-redirect": "mkdir -p $OUT/sub; sort $IN/a >$OUT/sub/x; sort $IN/b >$OUT/sub/y; :",
 }

@@ -149,6 +149,7 @@ class Model:
                 continue
             del run.changed[artifact]
             if not self.files.changed(artifact, paths, run):
+                self.log_the_same(run, artifact)
                 continue
             together = [run] + [one for one in self.waiting if artifact in one.changed]
             version = self.files.versions.get(artifact, -1) + 1
@@ -161,6 +162,21 @@ class Model:
                         node.dirty.discard(one)
             self.files.stamp(artifact)
 
+    def log_the_same(self, run, artifact):
+        """A draft equal to the newest version is a log of that, unless it came of it: then the run
+        only confirmed it."""
+        version = (artifact, self.files.versions.get(artifact))
+        if version[1] is None:
+            return
+        upstream, left = set(), {use[:2] for use in run.uses}
+        while left:
+            one = left.pop()
+            upstream.add(one)
+            left |= {use[:2] for other in self.runs.all if one in other.logs
+                     for use in other.uses} - upstream
+        if version not in upstream:
+            run.logs.add(version)
+
     def seal_waiting(self):
         for run in list(self.waiting):
             self.waiting.remove(run)
@@ -171,13 +187,16 @@ class Model:
     def pin(self, run, artifact):
         """A run sees one version from its first look. The look seals what a launcher's file
         tools have written there."""
-        if artifact in run.pins:
+        if artifact in run.pins and not run.launcher:
             return
+        self.ask_launchers(artifact, run)
+        run.pins[artifact] = self.files.versions.get(artifact)
+
+    def ask_launchers(self, artifact, run=None):
         for other in list(self.runs.all):
             if other.launcher and other is not run and not other.over and other.changed.get(
                     artifact):
                 self.finish(other)
-        run.pins[artifact] = self.files.versions.get(artifact)
 
     def use(self, run, node):
         """Own writes make no edges; bytes that are still a version's do."""
@@ -230,6 +249,8 @@ class Model:
         deed = self.runs.who(process, changes)
         if deed.run is not None:
             self.pin(deed.run, artifact)
+        elif deed.kind == "launcher" and process.forked:
+            self.ask_launchers(artifact)  # for the program that it will be
         # A file without a name yet has a node of its own, which linkat may name.
         unnamed = "O_TMPFILE" in flags or "__O_TMPFILE" in flags
         node = None if unnamed else self.files.names.get(relative)
@@ -567,6 +588,13 @@ class Model:
 
     def on_fchmodat(self, process, event):
         self.attributes_changed(process, self.path(process, event, 0, 1))
+
+    def on_utimensat(self, process, event):
+        if len(event.args) > 1 and event.args[1].startswith('"'):
+            path = self.path(process, event, 0, 1)
+            run = self.acts(process, path)
+            if run is not None and path in self.files.names:
+                self.touch(run, None, path)
 
     def attributes_changed(self, process, path, empties=False):
         run = self.acts(process, path)

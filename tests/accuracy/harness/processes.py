@@ -43,6 +43,7 @@ class Process:
     fds: dict = field(default_factory=dict)       # number: Opened, or the name of a pipe
     cloexec: set = field(default_factory=set)
     explicit: bool = False                        # the root of an `art run`
+    forked: bool = False                          # runs what its parent does: a program to be
     leads_session: bool = False
     has_terminal: bool = False
     alive: bool = True
@@ -57,6 +58,7 @@ class Process:
         """exec."""
         self.program, self.argv = os.path.basename(path), argv
         self.kind = rules.class_of(self.program, argv)
+        self.forked = False
         self.explicit = self.explicit or rules.starts_run(argv)
         for number in self.cloexec & self.fds.keys():
             self.fds.pop(number)
@@ -71,6 +73,7 @@ class Process:
         if "CLONE_THREAD" in flags:
             return self
         made = Process(pid, self, self.program, self.argv, self.cwd)
+        made.forked = self.kind == "launcher"
         shares = "CLONE_FILES" in flags
         made.fds = self.fds if shares else dict(self.fds)
         made.cloexec = self.cloexec if shares else set(self.cloexec)
@@ -127,8 +130,8 @@ class Runs:
         while not chain[-1].line():
             chain.append(chain[-1].parent)
         line, below = chain[-1], chain[:-1]
-        if process.kind == "supervisor":
-            return Deed("run", process, self.of_root(process))
+        if process.kind == "supervisor":  # it sees what it starts make, as a launcher does
+            return Deed("launcher", process)
         root = next((one for one in reversed(below) if one.run or one.kind != "launcher"), None)
         # Below the root's launchers only.
         launchers = below[below.index(root) + 1:] if root else below

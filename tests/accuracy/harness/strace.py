@@ -12,7 +12,7 @@ open openat openat2 creat open_by_handle_at
 read pread64 readv preadv preadv2 write pwrite64 writev pwritev pwritev2 mmap
 sendfile copy_file_range splice dup dup2 dup3 fcntl close close_range recvmsg pidfd_getfd
 rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat mkdir mkdirat rmdir
-mknod mknodat truncate ftruncate fallocate chmod fchmod fchmodat mount
+mknod mknodat truncate ftruncate fallocate chmod fchmod fchmodat utimensat mount
 """.split()
 OPTIONS = ["-f", "-q", "-y", "-s", "512", "--seccomp-bpf", "-e", "trace=" + ",".join(CALLS),
            "--pidns-translation",

@@ -1,0 +1,178 @@
+#include "drafts/directories.h"
+
+#include <deque>
+#include <map>
+
+namespace artfs {
+
+namespace {
+
+struct Child {
+    const std::string& name;
+    const OverlayNode& node;
+};
+
+template <class Visit>
+void each_directory(const Overlay& overlay, NodeNumber parent, Visit visit) {
+    for (const auto& [name, value] : overlay.names(parent)) {
+        const auto* node = value.node == 0 ? nullptr : overlay.node(value.node);
+        if (node != nullptr && node->kind == Kind::directory) visit(Child{name, *node});
+    }
+}
+
+// Makes directories in an overlay that is not changed yet: what was decided so far counts.
+class Maker {
+public:
+    Maker(NodeSource& nodes, const Overlay& onto)
+        : nodes_(nodes),
+          onto_(onto),
+          next_number_(onto.next_number()),
+          next_serial_(onto.next_serial()) {}
+
+    void make(const NewDirectory& directory) {
+        NodeNumber at = root_number;
+        for (std::size_t from = 0; from <= directory.path.size();) {
+            auto slash = std::min(directory.path.find('/', from), directory.path.size());
+            bool last = slash == directory.path.size();
+            auto next = step(at, directory.path.substr(from, slash - from),
+                             last ? directory.attributes : Attributes{});
+            if (!next) return;  // a file is there
+            at = *next;
+            from = slash + 1;
+        }
+    }
+    DraftChange take() { return std::move(change_); }
+
+private:
+    std::optional<NodeNumber> step(NodeNumber parent, const std::string& name,
+                                   const Attributes& attributes) {
+        if (auto made = made_.find({parent, name}); made != made_.end()) return made->second;
+        OverlayNode node;
+        node.kind = Kind::directory;
+        node.parent = parent;
+        std::uint64_t serial = 0;
+        if (onto_.node(parent) == nullptr) {
+            // Below one that is made here, everything is new, or is the base's.
+            if (auto base = entered_.find(parent); base != entered_.end()) {
+                auto found = find(nodes_, base->second.entry.dir, base->second.rank, name);
+                if (found) return enter(node, *found, name);
+            }
+            serial = next_serial_;
+        } else {
+            auto found = onto_.find(nodes_, parent, name);
+            if (const auto* there = std::get_if<const OverlayNode*>(&found)) {
+                if ((*there)->kind != Kind::directory) return std::nullopt;
+                return (*there)->number;
+            }
+            if (const auto* ranked = std::get_if<Ranked>(&found)) return enter(node, *ranked, name);
+            if (!onto_.in_base(nodes_, parent, name)) serial = next_serial_;
+        }
+        node.attributes = attributes;
+        node.ctime = attributes.mtime;
+        node.changed = true;
+        return add(std::move(node), name, serial);
+    }
+
+    std::optional<NodeNumber> enter(OverlayNode node, const Ranked& found,
+                                    const std::string& name) {
+        if (found.entry.kind != Kind::directory) return std::nullopt;
+        node.attributes = found.entry.attributes;
+        node.ctime = node.attributes.mtime;
+        node.base = found.entry.dir;
+        node.base_rank = found.rank;
+        auto number = add(std::move(node), name, 0);
+        entered_.emplace(number, found);
+        return number;
+    }
+
+    NodeNumber add(OverlayNode node, const std::string& name, std::uint64_t serial) {
+        node.number = next_number_++;
+        if (serial != 0) ++next_serial_;
+        NodeNumber number = node.number;
+        made_[{node.parent, name}] = number;
+        change_.names.push_back({node.parent, name, OverlayName{number, serial}});
+        change_.nodes.push_back(std::move(node));
+        return number;
+    }
+
+    NodeSource& nodes_;
+    const Overlay& onto_;
+    NodeNumber next_number_;
+    std::uint64_t next_serial_;
+    DraftChange change_;
+    std::map<std::pair<NodeNumber, std::string>, NodeNumber> made_;
+    std::map<NodeNumber, Ranked> entered_;
+};
+
+}  // namespace
+
+std::vector<NewDirectory> new_directories(const Overlay& overlay) {
+    std::vector<NewDirectory> found;
+    std::deque<std::pair<NodeNumber, std::string>> below{{root_number, ""}};
+    for (; !below.empty(); below.pop_front()) {
+        auto [parent, prefix] = below.front();
+        each_directory(overlay, parent, [&, prefix = prefix](const Child& child) {
+            std::string path = prefix + child.name;
+            if (child.node.changed) found.push_back({path, child.node.attributes});
+            below.emplace_back(child.node.number, path + "/");
+        });
+    }
+    return found;
+}
+
+DraftChange make_directories(NodeSource& nodes, const Overlay& onto,
+                             const std::vector<NewDirectory>& directories) {
+    Maker maker(nodes, onto);
+    for (const auto& directory : directories) maker.make(directory);
+    return maker.take();
+}
+
+Overlay follow(NodeSource& nodes, const Overlay& from, const Snapshot& base,
+               const std::optional<VersionId>& version) {
+    struct Here {
+        NodeNumber number = root_number;
+        DirRef dir;
+        std::uint32_t rank = 0;
+    };
+    Overlay after(base, version);
+    DraftChange change;
+    std::deque<Here> below{{root_number, base.root, 0}};
+    for (; !below.empty(); below.pop_front()) {
+        Here here = below.front();
+        each_directory(from, here.number, [&](const Child& child) {
+            auto found = find(nodes, here.dir, here.rank, child.name);
+            if (!found || found->entry.kind != Kind::directory) return;
+            OverlayNode node;
+            node.number = child.node.number;
+            node.kind = Kind::directory;
+            node.attributes = found->entry.attributes;
+            node.ctime = node.attributes.mtime;
+            node.base = found->entry.dir;
+            node.base_rank = found->rank;
+            node.parent = here.number;
+            change.names.push_back({here.number, child.name, OverlayName{node.number, 0}});
+            change.nodes.push_back(node);
+            below.push_back({node.number, found->entry.dir, found->rank});
+        });
+    }
+    // A number that is taken and given up again: those before it are not used twice.
+    OverlayNode last;
+    last.number = from.next_number();
+    change.nodes.push_back(last);
+    change.erased.push_back(last.number);
+    after.apply(change);
+    return after;
+}
+
+std::optional<std::string> path_of(const Overlay& overlay, NodeNumber number) {
+    std::string path;
+    while (number != root_number && number != art_dir_number) {
+        auto names = overlay.names_of(number);
+        if (names.empty()) return std::nullopt;
+        path = path.empty() ? names.front().second : names.front().second + "/" + path;
+        number = names.front().first;
+    }
+    return number == art_dir_number ? std::string(art_dir_name) + "/" + path : path;
+}
+
+}  // namespace artfs

@@ -1,0 +1,55 @@
+#include "runs/siblings.h"
+
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "runs/proc_files.h"
+
+namespace artfs {
+
+namespace {
+
+// Not every kernel has /proc/PID/task/TID/children: this looks at every process.
+std::vector<pid_t> children_of(pid_t parent) {
+    std::vector<pid_t> children;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
+        std::string name = entry.path().filename().string();
+        pid_t pid = 0;
+        auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (parsed.ptr != name.data() + name.size()) continue;
+        auto stat = read_stat(pid);
+        if (stat && stat->parent == parent) children.push_back(pid);
+    }
+    return children;
+}
+
+}  // namespace
+
+Pipeline follow_pipe(pid_t parent, std::uint64_t output, const ProgramLists& lists) {
+    std::map<std::uint64_t, std::pair<pid_t, StandardPipes>> readers;  // by what they read
+    for (pid_t pid : children_of(parent)) {
+        StandardPipes pipes = standard_pipes_of(pid);
+        if (pipes.input != 0) readers[pipes.input] = {pid, pipes};
+    }
+    Pipeline found;
+    for (auto reader = readers.find(output); reader != readers.end();
+         reader = readers.find(output)) {
+        const auto [pid, pipes] = reader->second;
+        readers.erase(reader);  // a ring ends here
+        auto facts = system_processes().facts(pid);
+        // A shell may be about to become what comes next.
+        auto program = facts ? classify(lists, *facts) : ProgramClass::launcher;
+        if (program == ProgramClass::launcher) return found;
+        found.complete = program != ProgramClass::observer || pipes.output == 0;
+        if (found.complete) return found;
+        found.between.push_back(pipes);
+        output = pipes.output;
+    }
+    return found;
+}
+
+}  // namespace artfs

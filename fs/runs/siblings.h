@@ -1,0 +1,22 @@
+// The programs of a pipeline: children of one process that are joined by pipes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "runs/process.h"
+#include "runs/programs.h"
+
+namespace artfs {
+
+struct Pipeline {
+    std::vector<StandardPipes> between;  // of the observers that pass on what they read
+    bool complete = false;               // its end was found: a program that is no observer
+};
+
+// Where what is written into the pipe `output` goes, among the children of `parent`. Slow (a look
+// at every process): for the pool.
+Pipeline follow_pipe(pid_t parent, std::uint64_t output, const ProgramLists& lists);
+
+}  // namespace artfs

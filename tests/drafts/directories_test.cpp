@@ -1,0 +1,60 @@
+// Directories that outlive a draft: a launcher's working directory, and `mkdir -p b/latest/out`.
+#include "drafts/directories.h"
+
+#include "support/catch.h"
+
+using namespace artfs;
+
+namespace {
+
+struct NoNodes : NodeSource {
+    std::shared_ptr<const Node> node(const Digest&) override { return nullptr; }
+};
+
+Snapshot nothing() { return Snapshot{.root = empty_dir(), .metadata = {}, .description = {}}; }
+
+NodeNumber make(Overlay& overlay, NodeNumber parent, const std::string& name) {
+    OverlayNode node;
+    node.number = overlay.next_number();
+    node.kind = Kind::directory;
+    node.parent = parent;
+    node.changed = true;
+    DraftChange change;
+    change.nodes.push_back(node);
+    change.names.push_back({parent, name, OverlayName{node.number, overlay.next_serial()}});
+    overlay.apply(change);
+    return node.number;
+}
+
+}  // namespace
+
+TEST_CASE("New directories are found, those above first, and made elsewhere") {
+    NoNodes nodes;
+    Overlay from(nothing());
+    auto out = make(from, root_number, "out");
+    auto deep = make(from, out, "deep");
+    make(from, root_number, "b");
+    auto found = new_directories(from);
+    REQUIRE(found.size() == 3);
+    CHECK(found[2].path == "out/deep");
+    CHECK(path_of(from, deep) == "out/deep");
+    CHECK(path_of(from, 999) == std::nullopt);
+
+    Overlay onto(nothing());
+    auto there = make(onto, root_number, "out");
+    onto.apply(make_directories(nodes, onto, found));
+    CHECK(onto.names(root_number).size() == 2);
+    REQUIRE(onto.names(there).count("deep") == 1);
+    CHECK(onto.node(onto.names(there).at("deep").node)->changed);
+    CHECK(make_directories(nodes, onto, found).nodes.empty());
+    CHECK_FALSE(onto.has_changes());
+}
+
+TEST_CASE("A followed base takes no number a second time") {
+    NoNodes nodes;
+    Overlay from(nothing());
+    make(from, root_number, "out");
+    Overlay after = follow(nodes, from, nothing(), std::nullopt);
+    CHECK(after.names(root_number).empty());
+    CHECK(after.next_number() > from.next_number());
+}

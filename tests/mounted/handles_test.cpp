@@ -1,0 +1,86 @@
+// Rule 5 of design.md, section 3: what a launcher opens belongs to who reads and writes it.
+#include "mounted/harness.h"
+#include "support/catch.h"
+
+using Names = std::vector<std::string>;
+
+namespace {
+const char* const made = "mkdir a b c; actor write a/latest/x '3\n1\n2\n' : write a/latest/y four";
+}
+
+TEST_CASE("Redirections are the program's uses and logs", "[handles]") {
+    TestMount mount;
+    mount.ok(made);
+    mount.ok("sort < a/latest/x > b/latest/y; wc -l < /dev/null");
+    auto run = mount.newest_run("sort");
+    CHECK(mount.uses(run) == Names{"a:v0/x"});
+    CHECK(mount.logs(run) == Names{"b:v0"});
+    CHECK(mount.ok("cat b/v0/y") == "1\n2\n3\n");
+    auto document = mount.json("show @" + run);
+    CHECK(document.at("command") == nlohmann::json{"sort"});
+    CHECK(document.at("state") == "finished");
+    // The next program of the same shell finds the version: it was sealed when sort ended.
+    CHECK(mount.ok("sort -r < a/latest/x > b/latest/y && actor read b/latest/y : write c/latest/z "
+                   "1; sleep 0") == "3\n2\n1\n");
+    CHECK(mount.uses(mount.newest_run("artfs_actor")) == Names{"b:v1/y"});
+    CHECK(mount.json("runs --all").size() == 4);
+}
+
+TEST_CASE("Several programs through one handle", "[handles]") {
+    TestMount mount;
+    mount.ok(made);
+    mount.ok("{ sort; uniq; } < a/latest/x > b/latest/y");
+    auto sorter = mount.newest_run("sort");
+    CHECK(mount.uses(sorter) == Names{"a:v0/x"});
+    CHECK(mount.logs(sorter) == Names{"b:v0"});
+    // Two that write in turn have both logged it.
+    mount.ok("{ sort a/latest/x; tac a/latest/x; uniq a/latest/y; } > b/latest/z; sleep 0");
+    CHECK(mount.ok("cat b/v1/z") == "1\n2\n3\n2\n1\n3\nfour\n");
+    CHECK(mount.json("show b:v1").at("logged_by").size() == 3);
+}
+
+TEST_CASE("Appending, and a loop over a list", "[handles]") {
+    TestMount mount;
+    mount.ok(made);
+    mount.ok("sort a/latest/x >> b/latest/log; uniq a/latest/y >> b/latest/log; sleep 0");
+    CHECK(mount.json("ls b").size() == 2);
+    CHECK(mount.ok("cat b/latest/log") == "1\n2\n3\nfour\n");
+    auto second = mount.newest_run("uniq");
+    CHECK(mount.uses(second) == Names{"a:v0/y", "b:v0/log"});
+    CHECK(mount.logs(second) == Names{"b:v1"});
+    // The shell reads the list, the programs do not.
+    mount.ok("while read l; do actor write c/latest/f$l got; done < a/latest/x; sleep 0");
+    CHECK(mount.ok("ls c/latest/") == "f1\nf2\nf3\n");
+    for (const auto& run : mount.json("runs --all --job-type artfs_actor"))
+        CHECK(mount.uses(run.at("name")).empty());
+    auto shell = mount.newest_run("bash");
+    CHECK(mount.uses(shell) == Names{"a:v0/x"});
+    CHECK(mount.logs(shell).empty());
+}
+
+TEST_CASE("A handle that nobody used is its opener's", "[handles]") {
+    TestMount mount;
+    mount.ok(made);
+    mount.ok("/usr/bin/true > b/latest/none; sleep 0");
+    CHECK(mount.logs(mount.newest_run("true")) == Names{"b:v0"});
+    mount.ok(": > b/latest/own");
+    CHECK(mount.logs(mount.newest_run("bash")) == Names{"b:v1"});
+    CHECK(mount.ok("ls b/latest/") == "none\nown\n");
+    // An observer that writes is a program, and what it read counts.
+    mount.ok("grep f a/latest/y > c/latest/found; sleep 0");
+    auto run = mount.newest_run("grep");
+    CHECK(mount.uses(run) == Names{"a:v0/y"});
+    CHECK(mount.logs(run) == Names{"c:v0"});
+}
+
+TEST_CASE("A program that fails leaves what it wrote to its output as its own draft", "[handles]") {
+    TestMount mount;
+    mount.ok(made);
+    mount.sh("actor read a/latest/x : exit 3 > b/latest/out; sleep 0");
+    CHECK(mount.json("ls b").empty());
+    auto run = mount.newest_run("artfs_actor");
+    CHECK(mount.json("show @" + run).at("state") == "failed");
+    CHECK(mount.ok("cat b/@" + run + "/out") == "3\n1\n2\n");
+    CHECK(mount.art("commit " + run).status == 0);
+    CHECK(mount.ok("cat b/v0/out") == "3\n1\n2\n");
+}

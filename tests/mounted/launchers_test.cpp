@@ -1,0 +1,91 @@
+// Rule 6 of design.md, section 3: the views of launchers.
+#include "mounted/harness.h"
+#include "support/catch.h"
+
+using Names = std::vector<std::string>;
+
+TEST_CASE("A shell that goes into latest is in a view of its own, which follows the head",
+          "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir a; actor write a/latest/x one : mkdir a/latest/d : write a/latest/d/z deep");
+    auto out =
+        mount.ok("cd a/latest/d; pwd -P; cat z; cat ../x; (cd /; actor write " +
+                 mount.path().string() + "/a/latest/x two); cat ../x; ls; cd ..; cat d/z; :");
+    CHECK(out.find("/a/@bash-") != std::string::npos);
+    CHECK(out.substr(out.find('\n') + 1) == "deeponetwoz\ndeep");
+    // What `readlink` says is where the shell goes.
+    CHECK(mount
+              .ok("test \"$(readlink a/latest)\" = @bash-$$; readlink a/latest >&2; "
+                  "cd a/latest; test \"$(basename $(pwd -P))\" = @bash-$$; :")
+              .empty());
+    // Observers see the head by name.
+    CHECK(mount.ok("ls -l a | grep -o 'latest -> .*'") == "latest -> v1\n");
+}
+
+TEST_CASE("Programs write where the shell is", "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir a b; actor write b/latest/in 1");
+    mount.ok(
+        "cd a/latest; actor write x one : read ../../b/latest/in; ls > /dev/null; "
+        "sort x > sorted; cat ../v0/x; :");
+    auto first = mount.newest_run("artfs_actor");
+    CHECK(mount.logs(first) == Names{"a:v0"});
+    CHECK(mount.uses(first) == Names{"b:v0/in"});
+    auto second = mount.newest_run("sort");
+    CHECK(mount.uses(second) == Names{"a:v0/x"});
+    CHECK(mount.logs(second) == Names{"a:v1"});
+    CHECK(mount.json("ls a").size() == 2);
+    // `latest` is that view for a run that has its draft there.
+    CHECK(mount.ok("cd a/latest; actor write y two : read ../latest/y : readlink ../latest; :")
+              .find("two@bash-") == 0);
+    CHECK(mount.json("ls a").size() == 3);
+}
+
+TEST_CASE("A failing program's draft leaves the shell's view", "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir a; actor write a/latest/x good");
+    CHECK(mount.ok("cd a/latest; actor write x bad : write y more : exit 3; "
+                   "actor read x; ls; :") == "goodx\n");
+    auto drafts = mount.json("status").at("drafts");
+    REQUIRE(drafts.size() == 1);
+    std::string run = drafts[0].at("run");
+    CHECK(mount.ok("cat a/@" + run + "/x; ls a/@" + run) == "badx\ny\n");
+    CHECK(mount.json("show @" + run).at("state") == "failed");
+}
+
+TEST_CASE("A program begins on the directories that were made for it", "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir b");
+    CHECK(mount
+              .ok("mkdir -p b/latest/out/deep && ls b/latest/ && actor write b/latest/out/deep/x "
+                  "1 : write b/latest/out/y 2 && cat b/v0/out/deep/x b/v0/out/y 2>/dev/null; "
+                  "actor read b/latest/out/y; :")
+              .find("out\n") == 0);
+    CHECK(mount.json("ls b").size() == 1);
+    CHECK(mount.ok("find b/v0 -mindepth 1 | sort") ==
+          "b/v0/out\nb/v0/out/deep\nb/v0/out/deep/x\n"
+          "b/v0/out/y\n");
+    auto run = mount.newest_run("artfs_actor");
+    CHECK(mount.uses(run) == Names{"b:v0/out/y"});
+    // The same below directories that are there, and into a redirection.
+    mount.ok("mkdir -p b/latest/out/more && sort /etc/hostname > b/latest/out/more/z; :");
+    CHECK(mount.json("ls b").size() == 2);
+    CHECK(mount.ok("ls b/v1/out b/v1/out/more") ==
+          "b/v1/out:\ndeep\nmore\ny\n\nb/v1/out/more:\nz\n");
+    // Directories alone make nothing.
+    mount.ok("mkdir -p b/latest/nothing; :");
+    CHECK(mount.json("ls b").size() == 2);
+    CHECK(mount.json("status").at("drafts").empty());
+    CHECK(mount.json("runs --all --job-type mkdir").empty());
+}
+
+TEST_CASE("Several who write in one shell's view have all logged it", "[launchers]") {
+    TestMount mount;
+    auto sign = (mount.directory() / "sign").string();
+    mount.ok("mkdir a");
+    mount.ok("cd a/latest; actor write x 1 : touch " + sign + " : await " + sign +
+             ".2 & actor await " + sign + " : write y 2; actor touch " + sign + ".2; wait; :");
+    CHECK(mount.json("ls a").size() == 1);
+    CHECK(mount.ok("cat a/v0/x a/v0/y") == "12");
+    CHECK(mount.json("show a:v0").at("logged_by").size() == 2);
+}
