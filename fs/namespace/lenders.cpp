@@ -9,7 +9,7 @@
 namespace artfs {
 
 namespace {
-constexpr unsigned step_pipeline = 12;
+constexpr unsigned step_pipeline = 14;
 // A shell starts a pipeline's programs one after the other, so the later ones may not be there yet
 // when the first opens its file.
 constexpr unsigned look_again_ms[] = {1, 2, 4};
