@@ -50,8 +50,8 @@ std::vector<Index> indexes(const ReadTxn::State& state) {
         all[1].right[std::string(decode_version(value).id.view())] = key;
     for (const auto& [key, value] : rows_of(state, runs_table)) {
         auto run = decode_run(value);
-        all[2].right[named(run.project, run.name)] = key;
-        all[3].right[named(run.project, key)] = "";
+        all[2].right[named(run.project, run.name)] = run.id.view();
+        all[3].right[named(run.project, run.id.view())] = "";
     }
     for (const auto& [key, value] : rows_of(state, uses_table)) all[4].right[turned(key)] = "";
     for (const auto& [key, value] : rows_of(state, logs_table)) all[5].right[turned(key)] = value;
@@ -96,7 +96,8 @@ std::vector<std::string> ReadTxn::index_faults() const {
         faults.push_back("latest of " + artifact.name + " leads to no version");
     for (Table table : {uses_table, logs_table})
         for (const auto& [key, value] : rows_of(*state_, table)) {
-            bool run = state_->get(runs_table, std::string_view(key).substr(0, 16)).has_value();
+            auto id = RunId::from_bytes(std::string_view(key).substr(0, 16));
+            bool run = id && this->run(*id).has_value();
             bool version =
                 state_->get(version_ids_table, std::string_view(key).substr(20)).has_value();
             if (!run || !version)

@@ -191,10 +191,14 @@ void RunKeeper::settle(Request& request, const ArtifactId& artifact, Settled unt
         auto view = run.views.find(artifact);
         if (!over || lingering_.contains(id) || view == run.views.end()) continue;
         if (run.reopened && survives(id)) continue;
-        if (!mount_.session.view(view->second)->draft) continue;
-        if (until == Settled::frozen && run.closing && !seals_.freezes(id)) continue;
-        Suspend wait{[this, run_id = id, until](Suspend::Resume resume) {
-            waiters_.push_back({run_id, until, std::move(resume)});
+        // What a run inside another logged, the outer one shall see: its views move on at the seal.
+        const auto* outer = run.record.parent ? mount_.session.run(*run.record.parent) : nullptr;
+        bool inner = outer != nullptr && !outer->exited;
+        if (!mount_.session.view(view->second)->draft && !(inner && run.closing)) continue;
+        if (until == Settled::frozen && run.closing && !inner && !seals_.freezes(id)) continue;
+        Settled awaited = inner ? Settled::sealed : until;
+        Suspend wait{[this, run_id = id, awaited](Suspend::Resume resume) {
+            waiters_.push_back({run_id, awaited, std::move(resume)});
         }};
         wait.may_interrupt = true;
         throw wait;
