@@ -11,7 +11,8 @@ Result<> RunKeeper::check_order(const ExplicitRun& order) const {
         if (artifact == nullptr)
             return fail(ENOENT, "--pin: no artifact is called '" + name + "': art ls lists them");
         auto number = VersionNumber::parse(reference);
-        bool known = reference == "latest" || artifact->aliases.contains(reference) ||
+        bool known = reference == "latest" || reference == "new" ||
+                     artifact->aliases.contains(reference) ||
                      (number && number->value < artifact->record.next_version);
         if (!known)
             return fail(ENOENT, "--pin: " + name + " has no version or alias '" + reference +
