@@ -54,6 +54,8 @@ void on_init(void* data, fuse_conn_info* conn) {
     // Our promise for it: set-uid bits and security.* never get into a store.
     fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
     fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
+    // What a launcher opened is read and written call by call, and may be mapped all the same.
+    fuse_set_feature_flag(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
     conn->max_background = 65535;
     conn->congestion_threshold = 65535;
     if (!state.options.passthrough)

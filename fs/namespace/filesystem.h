@@ -143,7 +143,7 @@ private:
     // ---- changing
     // The caller may write in the view, its run is recorded and the draft exists.
     Result<> begin_write(Request& request, const View& view);
-    Result<> may_write(const Request& request, const View& view) const;
+    Result<> may_write(const View& view) const;
     Result<> refuse_name(const OfView& dir, const std::string& name) const;
     // The directory that shall get `name`, once everything allows it: the draft has begun.
     Result<OfView> place_for(Request& request, NodeId parent, const std::string& name);
