@@ -71,8 +71,8 @@ nlohmann::json ControlServer::answer_project(const Json& request, const Peer& pe
     if (op == "why") return why(request, peer, project);
     if (op == "commit") return commit(request, peer, project, true);
     if (op == "discard") return commit(request, peer, project, false);
-    static const std::set<std::string> owners{"change", "put",    "unbundle",
-                                             "collect", "repair", "revert"};
+    static const std::set<std::string> owners{"change",  "put",    "unbundle",
+                                              "collect", "repair", "revert"};
     if (owners.contains(op) && !peer.owner())
         return refusal(4, "only the store's owner may ask its daemon for that");
     if (op == "change") return change(request, project);

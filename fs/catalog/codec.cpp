@@ -275,8 +275,8 @@ RunRecord decode_run(std::string_view bytes) {
             record.pins[id_of<ArtifactId>(pin.at(0))] = base_of(pin.at(1));
         if (in.contains("peeks"))
             for (const auto& peek : in.at("peeks"))
-                record.peeks.push_back({id_of<ArtifactId>(peek.at(0)), peek.at(1),
-                                        std::string(bytes_of(peek.at(2)))});
+                record.peeks.push_back(
+                    {id_of<ArtifactId>(peek.at(0)), peek.at(1), std::string(bytes_of(peek.at(2)))});
         record.root_pid = in.value("root_pid", 0);
         record.boot_id = in.value("boot_id", "");
         get(in, "exit_code", record.exit_code);
@@ -326,8 +326,7 @@ DraftRecord decode_draft(std::string_view bytes) {
         if (in.contains("promised")) record.promised = id_of<VersionId>(in.at("promised"));
         if (in.contains("frozen_tree"))
             record.frozen_tree = TreeId{digest_of(in.at("frozen_tree"))};
-        if (in.contains("merged_with"))
-            record.merged_with = id_of<VersionId>(in.at("merged_with"));
+        if (in.contains("merged_with")) record.merged_with = id_of<VersionId>(in.at("merged_with"));
         return record;
     });
 }

@@ -119,7 +119,7 @@ struct RunRecord {
     std::map<ArtifactId, Base> pins;  // what @RUN shows for ever
     std::optional<TreeId> data;       // run data, kept at the end
     std::vector<Peek> peeks;
-    std::int32_t root_pid = 0;        // while running, with boot_id
+    std::int32_t root_pid = 0;  // while running, with boot_id
     std::string boot_id;
 };
 

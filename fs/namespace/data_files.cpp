@@ -90,9 +90,7 @@ std::uint64_t DataFiles::take_staging() {
     return taken.number;
 }
 
-std::uint64_t DataFiles::reserve(std::uint64_t count) {
-    return next_number_.fetch_add(count);
-}
+std::uint64_t DataFiles::reserve(std::uint64_t count) { return next_number_.fetch_add(count); }
 
 std::shared_ptr<DataFile> DataFiles::open_staging(std::uint64_t number) const {
     auto found = staging_.find(number);

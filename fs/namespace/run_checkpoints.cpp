@@ -136,9 +136,8 @@ void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
 }
 
 void RunKeeper::tick() {
-    std::erase_if(work_, [this](const auto& one) {
-        return mount_.session.find_run(one.first) == nullptr;
-    });
+    std::erase_if(
+        work_, [this](const auto& one) { return mount_.session.find_run(one.first) == nullptr; });
     forget_lent();
     std::erase_if(
         roots_, [](const auto& root) { return !root.second->pidfd || !alive(root.second->pidfd); });

@@ -42,8 +42,9 @@ TEST_CASE("A program in a pid namespace of its own is a run with its edges", "[n
 TEST_CASE("A run that crosses into a pid namespace stays one", "[namespaces]") {
     TestMount mount;
     mount.ok("mkdir a b");
-    mount.ok("art run --name one -- bash -c 'artfs_actor write a/latest/x 1; "
-             "unshare -p -f --mount-proc artfs_actor write b/latest/y 2'");
+    mount.ok(
+        "art run --name one -- bash -c 'artfs_actor write a/latest/x 1; "
+        "unshare -p -f --mount-proc artfs_actor write b/latest/y 2'");
     CHECK(mount.logs("one") == Names{"a:v0", "b:v0"});
 }
 
