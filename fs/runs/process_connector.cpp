@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -35,18 +36,19 @@ bool in_first_pid_namespace() {
 }
 
 bool subscribe(int socket) {
-    struct {
-        nlmsghdr netlink;
-        cn_msg connector;
-        proc_cn_mcast_op operation;
-    } __attribute__((packed)) message{};
-    message.netlink.nlmsg_len = sizeof message;
-    message.netlink.nlmsg_type = NLMSG_DONE;
-    message.netlink.nlmsg_pid = 0;
-    message.connector.id = {CN_IDX_PROC, CN_VAL_PROC};
-    message.connector.len = sizeof message.operation;
-    message.operation = PROC_CN_MCAST_LISTEN;
-    return send(socket, &message, sizeof message, 0) == static_cast<ssize_t>(sizeof message);
+    // The parts one after the other: cn_msg ends in an array of unknown size.
+    const proc_cn_mcast_op operation = PROC_CN_MCAST_LISTEN;
+    cn_msg connector{};
+    connector.id = {CN_IDX_PROC, CN_VAL_PROC};
+    connector.len = sizeof operation;
+    std::array<char, NLMSG_LENGTH(sizeof connector + sizeof operation)> message{};
+    nlmsghdr netlink{};
+    netlink.nlmsg_len = static_cast<std::uint32_t>(message.size());
+    netlink.nlmsg_type = NLMSG_DONE;
+    std::memcpy(message.data(), &netlink, sizeof netlink);
+    std::memcpy(message.data() + NLMSG_HDRLEN, &connector, sizeof connector);
+    std::memcpy(message.data() + NLMSG_HDRLEN + sizeof connector, &operation, sizeof operation);
+    return send(socket, message.data(), message.size(), 0) == static_cast<ssize_t>(message.size());
 }
 
 // Calls `visit` with every process there is and its parent.
