@@ -1,6 +1,5 @@
 // Filesystem: making and removing artifacts, and moving aliases. These are durable at once, and
 // entries of the artifact's history rather than runs.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <regex>
@@ -165,49 +164,6 @@ Result<> Filesystem::remove_artifact(Request& request, const std::string& name) 
         },
         [this, id] { mount_.loader.erase_artifact(id); });
     return {};
-}
-
-Result<Attr> Filesystem::change_artifact(Request& request, NodeId node,
-                                         const ArtifactState& artifact, const SetAttr& wanted) {
-    auto attributes = [&] { return attr_of(*mount_.session.synthetic(node), node); };
-    if (request.did(step_recorded)) return attributes();
-    if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
-    ArtifactRecord record = artifact.record;
-    if (request.uid != 0 && request.uid != record.uid)
-        return fail(EPERM, "the artifact is another user's");
-    if (request.uid != 0 && wanted.uid && *wanted.uid != record.uid)
-        return fail(EPERM, "only root gives an artifact away");
-    if (wanted.mode) record.mode = *wanted.mode & 0777U;
-    if (wanted.uid) record.uid = *wanted.uid;
-    if (wanted.gid) record.gid = *wanted.gid;
-    if (!wanted.mode && !wanted.uid && !wanted.gid) return attributes();
-    HistoryEntry entry{
-        now(),
-        user_name(request.uid),
-        "permissions",
-        {{"mode", fmt::format("{:04o}", record.mode)}, {"uid", record.uid}, {"gid", record.gid}}};
-    write_catalog(
-        request,
-        [record, entry](WriteTxn& txn) {
-            // Versions may have come since.
-            auto known = txn.artifact(record.id);
-            if (!known) return;
-            known->mode = record.mode;
-            known->uid = record.uid;
-            known->gid = record.gid;
-            txn.put(*known);
-            txn.add_history(record.id, entry);
-        },
-        [this, record] {
-            const auto* known = mount_.loader.artifact(record.id);
-            if (known == nullptr) return;
-            ArtifactRecord changed = known->record;
-            changed.mode = record.mode;
-            changed.uid = record.uid;
-            changed.gid = record.gid;
-            mount_.loader.put(changed);
-        });
-    return attributes();
 }
 
 Result<EntryReply> Filesystem::set_alias(Request& request, const ArtifactState& artifact,

@@ -39,9 +39,6 @@ Result<Attr> Filesystem::setattr(Request& request, NodeId node, const SetAttr& w
     if (!changes && (!drafted || !(wanted.atime || wanted.atime_now)))
         return attr_of(*resolved, node);
     if (const auto* const* what = std::get_if<const Synthetic*>(&*resolved)) {
-        const auto* artifact = mount_.loader.artifact((*what)->artifact);
-        if ((*what)->place == Place::artifact && artifact != nullptr && !wanted.uid && !wanted.gid)
-            return change_artifact(request, node, *artifact, wanted);
         // `> commit` empties it first.
         if ((*what)->place == Place::view_document && (*what)->name == commit_name && wanted.size)
             return attr_of(*resolved, node);

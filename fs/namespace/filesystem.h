@@ -189,8 +189,6 @@ private:
     Result<Attr> set_owner(Request& request, NodeId node, const Synthetic& what,
                            const SetAttr& wanted);
     Result<> remove_artifact(Request& request, const std::string& name);
-    Result<Attr> change_artifact(Request& request, NodeId node, const ArtifactState& artifact,
-                                 const SetAttr& wanted);
     Result<EntryReply> set_alias(Request& request, const ArtifactState& artifact,
                                  const std::string& name, const std::string& target);
     Result<> erase_alias(Request& request, const ArtifactState& artifact, const std::string& name);
