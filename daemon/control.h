@@ -10,7 +10,7 @@
 //   status                 "status": the document of `art status --json`
 //   run-start, run-end     what `art run` says of its command; `art begin` and `art end`
 //   run-next               `art next`
-//   run-data               "config" and "summary" of a live run
+//   run-data               of a live run: "config", "summary", and "files": path -> staging file
 //   commit, discard        the drafts of a run
 //   change                 a change of a version or a run (catalog/changes.h)
 //   put                    files become a version (drafts/put.h); lines {"progress":…} before the

@@ -28,6 +28,19 @@ std::string text(const nlohmann::json& request, const char* key) {
     return found != request.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// Files of a directory of a view and below that have bytes in staging, by path.
+void add_staged(const Overlay& overlay, NodeNumber directory, const std::string& prefix,
+                std::map<std::string, std::uint64_t>& found) {
+    for (const auto& [name, entry] : overlay.names(directory)) {
+        const auto* node = overlay.node(entry.node);
+        if (node == nullptr) continue;
+        if (node->kind == Kind::directory)
+            add_staged(overlay, node->number, prefix + name + "/", found);
+        else if (node->staging != 0)
+            found[prefix + name] = node->staging;
+    }
+}
+
 }  // namespace
 
 nlohmann::json refusal(int exit_status, const std::string& message) {
@@ -236,29 +249,26 @@ nlohmann::json ControlServer::run_data(const Json& request, const Peer& peer,
                                        const Project& project) {
     auto run = named_run(request, peer, project);
     if (!run) return refusal(run.error());
-    Json reply{{"ok", true}, {"config", nullptr}, {"summary", nullptr}};
+    Json reply{{"ok", true}, {"config", nullptr}, {"summary", nullptr}, {"files", Json::object()}};
     if (!run->live) return reply;
-    using Paths = std::map<std::string, std::string>;
-    auto paths = on_dispatch<Paths>(
-        project, [project, id = run->id](std::function<void(Result<Paths>)> done) {
-            Paths found;
+    using Files = std::map<std::string, std::uint64_t>;
+    auto files = on_dispatch<Files>(
+        project, [project, id = run->id](std::function<void(Result<Files>)> done) {
+            Files found;
             const auto* live = project->mount.session.run(id);
             const auto* view =
                 live == nullptr ? nullptr : project->mount.session.view(live->data_view);
-            for (const char* name : {"config", "summary"}) {
-                if (view == nullptr) break;
-                const auto& names = view->overlay.names(root_number);
-                auto entry = names.find(std::string(name) + ".json");
-                const auto* node =
-                    entry == names.end() ? nullptr : view->overlay.node(entry->second.node);
-                if (node != nullptr && node->staging != 0)
-                    found[name] = project->mount.store.staging_path(node->staging).string();
-            }
+            if (view != nullptr) add_staged(view->overlay, root_number, "", found);
             done(found);
         });
-    if (!paths) return refusal(paths.error());
-    for (const auto& [name, path] : *paths)
-        if (auto bytes = read_file(path)) reply[name] = parse_metadata(*bytes);
+    if (!files) return refusal(files.error());
+    for (const auto& [path, number] : *files) {
+        if (is_utf8(path)) reply["files"][path] = number;
+        for (const char* name : {"config", "summary"})
+            if (path == std::string(name) + ".json")
+                if (auto bytes = read_file(project->mount.store.staging_path(number)))
+                    reply[name] = parse_metadata(*bytes);
+    }
     return reply;
 }
 

@@ -143,5 +143,6 @@ int run_cat(const Arguments& arguments);
 int run_runs(const Arguments& arguments);
 int run_lineage(const Arguments& arguments);
 int run_graph(const Arguments& arguments);
+int run_ui(const Arguments& arguments);
 
 }  // namespace artfs

@@ -74,6 +74,12 @@ void graph_options(Description& options) {
         "format", po::value<std::string>()->value_name("F"), "text, dot, mermaid or json");
 }
 
+void ui_options(Description& options) {
+    options.add_options()("port", po::value<std::string>()->value_name("N"),
+                          "the port (else any free one)")("open", po::bool_switch(),
+                                                          "open it in the browser");
+}
+
 }  // namespace
 
 const std::vector<Command>& commands() {
@@ -151,6 +157,8 @@ const std::vector<Command>& commands() {
          lineage_options, run_lineage},
         {"graph", "[--explode] [--format F]", "the project's graph", 0, 0, false, graph_options,
          run_graph},
+        {"ui", "[--port N] [--open]", "the graph, runs and versions in a browser", 0, 0, false,
+         ui_options, run_ui},
     };
     return all;
 }

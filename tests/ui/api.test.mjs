@@ -1,0 +1,140 @@
+// art ui without a browser: who is let in, what is answered, and that openapi.json says so.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import http from "node:http";
+import { after, before, test } from "node:test";
+import { load } from "./browser.mjs";
+import { hostileFile, project, TestStore } from "./store.mjs";
+
+const store = new TestStore();
+before(async () => { store.fill(); await store.serve(); });
+after(() => store.close());
+
+const raw = (path, headers) => new Promise((done, fail) => {
+  const url = new URL(store.origin);
+  http.get({ host: url.hostname, port: url.port, path, headers }, (response) => {
+    let body = "";
+    response.on("data", (chunk) => { body += chunk; });
+    response.on("end", () => done({ status: response.statusCode, headers: response.headers, body }));
+  }).on("error", fail);
+});
+
+test("nothing is said without the token", async () => {
+  for (const headers of [{}, { Authorization: "Bearer 0123" }, { Cookie: `art-ui-${new URL(store.origin).port}=${"0".repeat(32)}` }]) {
+    const answer = await fetch(`${store.origin}/api/projects`, { headers });
+    assert.equal(answer.status, 401);
+    assert.match((await answer.json()).error.message, /token/);
+  }
+  assert.equal((await fetch(`${store.origin}/?token=wrong`, { redirect: "manual" })).status, 403);
+});
+
+test("the token becomes a cookie and leaves the address", async () => {
+  const answer = await fetch(`${store.origin}/p/${project}/graph?form=exploded&token=${store.token}`, { redirect: "manual" });
+  assert.equal(answer.status, 303);
+  assert.equal(answer.headers.get("location"), `/p/${project}/graph?form=exploded`);
+  const cookie = answer.headers.get("set-cookie");
+  assert.match(cookie, /HttpOnly; SameSite=Strict/);
+  assert.equal((await fetch(`${store.origin}/api/projects`, { headers: { Cookie: cookie.split(";")[0] } })).status, 200);
+});
+
+test("another name for this machine is refused, and so is another page's change", async () => {
+  assert.equal((await raw("/api/projects", { Host: "evil.example", Authorization: `Bearer ${store.token}` })).status, 403);
+  const answer = await store.fetch(`/api/projects/${project}/changes`, { method: "POST", body: "{}", headers: { Origin: "http://evil.example" } });
+  assert.equal(answer.status, 403);
+});
+
+test("pages may run only their own scripts, and a user's file none", async () => {
+  const policy = (await fetch(`${store.origin}/p/${project}`)).headers.get("content-security-policy");
+  assert.match(policy, /default-src 'none'/);
+  assert.match(policy, /script-src 'self';/);
+  assert.doesNotMatch(policy, /unsafe/);
+  const html = await (await fetch(store.origin)).text();
+  assert.doesNotMatch(html, /https?:\/\//);
+  const file = await store.fetch(`/api/projects/${project}/artifacts/digits/versions/v0/file?path=${encodeURIComponent(hostileFile)}`);
+  assert.match(file.headers.get("content-security-policy"), /sandbox/);
+  assert.match(file.headers.get("content-disposition"), /^attachment/);
+  assert.equal(file.headers.get("x-content-type-options"), "nosniff");
+});
+
+test("openapi.json describes every answer", async () => {
+  const document = await (await store.fetch("/api/openapi.json")).json();
+  assert.deepEqual(document, JSON.parse(readFileSync(process.env.ARTFS_OPENAPI, "utf8")));
+  const Ajv = load("ajv");
+  const ajv = new (Ajv.default ?? Ajv)({ strict: false, allErrors: true });
+  ajv.addSchema(document, "api");
+  const parts = { project, artifact: "digits", version: "v0", run: "train-1" };
+  for (const [path, methods] of Object.entries(document.paths)) {
+    const operation = methods.get;
+    if (!operation) continue;
+    const query = new URLSearchParams();
+    for (const one of operation.parameters ?? []) {
+      const of = one.$ref ? document.components.parameters[one.$ref.split("/").pop()] : one;
+      if (of.in === "query" && of.example !== undefined) query.set(of.name, of.example);
+    }
+    const filled = path.replace(/\{(\w+)\}/g, (_, name) => parts[name]);
+    const answer = await store.fetch(`${filled}?${query}`, path === "/api/events" ? { signal: AbortSignal.timeout(4000) } : {});
+    assert.equal(answer.status, 200, `${filled}?${query}: ${answer.status}`);
+    const [type, content] = Object.entries(operation.responses["200"].content)[0];
+    assert.ok(answer.headers.get("content-type").startsWith(type) || type === "application/octet-stream", `${path} is ${answer.headers.get("content-type")}`);
+    if (type !== "application/json") { await answer.body.cancel(); continue; }
+    const body = await answer.json();
+    const pointer = content.schema.$ref ?? `#/paths/${path.replaceAll("~", "~0").replaceAll("/", "~1")}/get/responses/200/content/application~1json/schema`;
+    const check = ajv.getSchema(`api${pointer}`);
+    assert.ok(check, `${path} has a schema`);
+    assert.ok(check(body), `${path}: ${JSON.stringify(check.errors?.slice(0, 3))}`);
+  }
+});
+
+test("every route is in openapi.json", async () => {
+  const document = JSON.parse(readFileSync(process.env.ARTFS_OPENAPI, "utf8"));
+  const source = readFileSync(process.env.ARTFS_ROUTES, "utf8");
+  const known = [...source.matchAll(/"(\/api\/[^"]*)"/g)].map((found) => found[1]);
+  assert.ok(known.length > 15);
+  for (const path of known) assert.ok(document.paths[path], `${path} is not documented`);
+});
+
+test("the lock names no host to download from", () => {
+  const lock = JSON.parse(readFileSync(process.env.ARTFS_LOCK, "utf8"));
+  for (const [name, one] of Object.entries(lock.packages)) assert.equal(one.resolved, undefined, name);
+});
+
+test("refusals say what is wrong", async () => {
+  for (const [path, status] of [["/artifacts/none", 404], ["/artifacts/digits/versions/v9", 404], ["/runs/nobody", 404], ["/graph?form=round", 400],
+    ["/graph?form=exploded&focus=nobody", 404], ["/runs?limit=many", 400], ["/artifacts/digits/versions/v0/preview?path=../../etc/passwd", 404], ["/nothing", 404]]) {
+    const answer = await store.fetch(`/api/projects/${project}${path}`);
+    assert.equal(answer.status, status, path);
+    assert.ok((await answer.json()).error.message.length > 10);
+  }
+  assert.equal((await store.fetch("/api/projects/none")).status, 404);
+});
+
+test("tensors are read, and nothing in a pickle is run", async () => {
+  const preview = async (file, artifact = "digits") => (await store.api(`/artifacts/${artifact}/versions/v0/preview?path=${file}`)).preview;
+  assert.deepEqual((await preview("net.pt")).tensors, [{ name: "fc.weight", shape: [2, 3], dtype: "float32" }, { name: "fc.bias", shape: [2], dtype: "float32" }]);
+  assert.deepEqual((await preview("evil.pt")).tensors, [{ name: "w", shape: [4], dtype: "float32" }]);
+  assert.ok(!existsSync(`${store.inputs}/evil-ran`) && !existsSync("evil-ran"));
+  assert.deepEqual((await preview("arrays.npz")).tensors, [{ name: "images", shape: [5, 4], dtype: "<f8" }]);
+  assert.deepEqual((await preview("net.safetensors", "net")).tensors, [{ name: "fc.weight", shape: [2, 3], dtype: "F32" }]);
+  assert.equal((await preview("tables/a.csv")).kind, "csv");
+  assert.equal((await preview("x.json")).kind, "json");
+});
+
+test("the graph is that of art graph", async () => {
+  const ids = (graph) => [graph.nodes.map((one) => one.id).sort(), graph.edges.map((one) => `${one.kind} ${one.from} ${one.to}`).sort()];
+  assert.deepEqual(ids(await store.api("/graph?form=exploded")), ids(store.json("graph", "--explode")));
+  assert.deepEqual(ids(await store.api("/graph")), ids(store.json("graph")));
+  const around = await store.api("/graph?form=exploded&focus=net:v0");
+  assert.deepEqual(around.nodes.map((one) => one.id).sort(), ["dataset:digits:v0", "load-data:load-1", "model:net:v0", "train:train-1"]);
+  const edge = await store.api("/edge?artifact=digits&version=v0&run=train-1");
+  assert.deepEqual(edge.files, ["readme.txt"]);
+});
+
+test("a store that goes away is said, and found again", async () => {
+  await (await store.fetch("/api/projects")).json();
+  renameSync(`${store.store}/catalog`, `${store.store}/elsewhere`);
+  const answer = await store.fetch("/api/projects");
+  assert.equal(answer.status, 503);
+  assert.match((await answer.json()).error.message, /went away/);
+  renameSync(`${store.store}/elsewhere`, `${store.store}/catalog`);
+  assert.equal((await store.fetch("/api/projects")).status, 200);
+});

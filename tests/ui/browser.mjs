@@ -1,0 +1,15 @@
+// Debian's Chromium, driven by playwright-core from the pages' own node_modules.
+import { createRequire } from "node:module";
+
+const modules = process.env.ARTFS_NODE_MODULES;
+export const load = createRequire(modules ? `${modules}/` : import.meta.url);
+export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+export function launch() {
+  const { chromium } = load("playwright-core");
+  // A closed network makes Chromium's own look-ups slow and loud.
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}

@@ -1,0 +1,262 @@
+// The pages in Chromium: what each shows, that it is live, that nothing hostile runs, and that axe
+// finds nothing serious.
+import assert from "node:assert/strict";
+import { renameSync, writeFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { launch, load } from "./browser.mjs";
+import { hostileFile, project, TestStore } from "./store.mjs";
+
+const store = new TestStore();
+const base = `/p/${project}`;
+let browser, context, page;
+const problems = [];
+
+before(async () => {
+  store.fill();
+  await store.serve();
+  browser = await launch();
+  context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  context.setDefaultTimeout(Number(process.env.ARTFS_UI_PATIENCE ?? 20000));
+  page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => { if (message.type() === "error" && !/status of (4|5)\d\d/.test(message.text())) problems.push(message.text()); });
+  page.on("request", (request) => { if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== store.origin) problems.push(`left the machine: ${request.url()}`); });
+  await page.goto(store.address);
+});
+after(async () => {
+  await browser?.close();
+  await store.close();
+});
+
+const open = async (path) => { await page.goto(store.origin + path); };
+const text = (of) => page.getByText(of, { exact: true }).first();
+
+async function axe(what) {
+  await page.evaluate(load("fs").readFileSync(load.resolve("axe-core/axe.min.js"), "utf8"));
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
+  assert.deepEqual(serious.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(" ")}`), [], what);
+}
+
+test("the address leads to the project, and its title says so", async () => {
+  await page.waitForURL(store.origin + base);
+  assert.equal(await page.title(), `${project} · artfs`);
+  await text("report-1").waitFor();
+  await text("net:v1").waitFor();
+  assert.doesNotMatch(page.url(), /token/);
+  await axe("overview");
+});
+
+test("the graph collapses, explodes, and shows the files of a use", async () => {
+  await open(`${base}/graph`);
+  await page.locator("[data-node='train']").waitFor();
+  assert.equal(await page.locator("[data-node]").count(), 5);
+  assert.equal(await page.locator("[data-node='report'].bad").count(), 1);
+  await axe("graph, collapsed");
+  await page.getByRole("button", { name: "Explode" }).click();
+  await page.locator("[data-node='model:net:v1']").waitFor();
+  assert.match(page.url(), /form=exploded/);
+  assert.equal(await page.locator("[data-node='report:broken-1'].bad").count(), 1);
+  await page.locator("[data-node='train:train-1']").click();
+  const side = page.getByRole("complementary");
+  await side.getByRole("button", { name: "Focus" }).click();
+  await page.locator("[data-node='report:report-1']").waitFor({ state: "detached" });
+  assert.equal(await page.locator("[data-node]").count(), 4);
+  const edge = page.locator(".link-use .touch").first();
+  await edge.dispatchEvent("click");
+  await page.getByTestId("edge-files").getByText("readme.txt").waitFor();
+  await axe("graph, focused");
+});
+
+test("the graph is walked by keys", async () => {
+  await open(`${base}/graph?form=exploded`);
+  await page.locator("[data-node='load-data:load-1']").focus();
+  await page.keyboard.press("ArrowRight");
+  await page.locator("[data-node='dataset:digits:v0'].chosen").waitFor();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`${store.origin}${base}/artifacts/digits/v0`);
+});
+
+test("the shown graph is saved as a picture", async () => {
+  await open(`${base}/graph?form=exploded`);
+  await page.locator("[data-node='model:net:v1']").waitFor();
+  for (const [button, start] of [["SVG", "<svg"], ["PNG", "\u0089PNG"]]) {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button, exact: true }).click()]);
+    const bytes = load("fs").readFileSync(await download.path());
+    assert.ok(bytes.toString("latin1").startsWith(start), button);
+    assert.ok(bytes.length > 1000);
+    if (button === "SVG") assert.match(bytes.toString(), /report-1/);
+  }
+});
+
+test("a run's page has its charts, output, config and files", async () => {
+  await open(`${base}/runs/train-1`);
+  await page.getByRole("figure", { name: /^train\/loss over step/ }).waitFor();
+  await page.locator(".uplot canvas").first().waitFor();
+  await page.getByLabel(/Along the bottom/).selectOption("epoch");
+  await page.getByRole("figure", { name: /^train\/loss over epoch/ }).waitFor();
+  await page.getByLabel(/Smoothing/).fill("0.9");
+  await page.getByLabel("Log scale").check();
+  await page.getByText("trained 1").first().waitFor();
+  await page.getByRole("region", { name: "Uses and logs" }).getByText("readme.txt").waitFor();
+  await page.getByRole("region", { name: "Config" }).getByText("0.1").waitFor();
+  await axe("run");
+});
+
+test("images stand with their captions, and a hostile caption is only text", async () => {
+  await open(`${base}/runs/report-1`);
+  await page.getByText("7,2", { exact: true }).waitFor();
+  assert.equal(await page.locator(".gallery li").count(), 2);
+  await page.getByText("window.hacked=3").first().waitFor();
+  await page.getByRole("button", { name: /Enlarge .*00.png/ }).click();
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+});
+
+test("a version's page has metadata, files and previews", async () => {
+  await open(`${base}/artifacts/digits/v0`);
+  await page.getByText("<b>made up</b>").waitFor();
+  await page.getByText("readme.txt").first().click();
+  await page.getByText("Plain text of the digits.").waitFor();
+  await page.getByText("tables/", { exact: true }).click();
+  await page.getByText("a.csv").click();
+  await page.getByRole("cell", { name: "beta, too" }).waitFor();
+  await page.getByText("net.pt").first().click();
+  await page.getByRole("cell", { name: "fc.weight" }).waitFor();
+  await page.getByText("2 × 3").waitFor();
+  await page.getByText(hostileFile).first().click();
+  await page.getByText("<script>window.hacked=4</script>").waitFor();
+  await page.getByText(`${store.mount}/digits/v0`).waitFor();
+  await axe("version");
+  await open(`${base}/artifacts/digits/v0?file=dot.png`);
+  await page.waitForFunction(() => document.querySelector(".picture img")?.naturalWidth === 8);
+});
+
+test("two versions stand side by side", async () => {
+  await open(`${base}/artifacts/net`);
+  await page.getByLabel("Compare v0").check();
+  await page.getByLabel("Compare v1").check();
+  await page.getByRole("button", { name: "Compare v0 and v1" }).click();
+  await page.getByRole("row", { name: /changed seed/ }).waitFor();
+  await axe("two versions");
+});
+
+test("runs are filtered, grouped and compared", async () => {
+  await open(`${base}/runs`);
+  await page.getByRole("button", { name: "Columns" }).click();
+  await page.getByLabel("summary.accuracy").check();
+  await page.getByRole("button", { name: "accuracy" }).click();
+  await page.getByRole("cell", { name: "91" }).waitFor();
+  await page.getByLabel("Group by job type").check();
+  await page.getByRole("rowheader", { name: /train 2 runs/ }).waitFor();
+  await axe("runs");
+  await page.getByLabel("Job type", { exact: true }).selectOption("train");
+  await page.getByLabel("Choose train-1").check();
+  await page.getByLabel("Choose train-2").check();
+  await page.getByRole("button", { name: "Compare 2 runs" }).click();
+  await page.getByRole("figure", { name: /train-1 ends at .*train-2 ends at|train-2 ends at .*train-1 ends at/ }).waitFor();
+  await page.getByRole("row", { name: /rate/ }).first().waitFor();
+  await page.getByRole("img", { name: /Parallel coordinates/ }).waitFor();
+  await axe("compare");
+});
+
+test("charts grow while a run writes", async () => {
+  const gate = `${store.inputs}/go`;
+  const run = store.start("live-1", "train", `for i in 1 2 3; do echo "{\\"step\\": $i, \\"loss\\": $i}" >> ${store.mount}/.art/run/metrics.jsonl; done
+    while [ ! -e ${gate} ]; do sleep 0.1; done
+    for i in 4 5 6 7; do echo "{\\"step\\": $i, \\"loss\\": $i}" >> ${store.mount}/.art/run/metrics.jsonl; done
+    while [ ! -e ${gate}-end ]; do sleep 0.1; done`);
+  await open(base);
+  await page.getByRole("link", { name: "live-1", exact: true }).click();
+  await page.getByRole("figure", { name: /loss over step: live-1 ends at 3$/ }).waitFor();
+  await page.getByText("running").first().waitFor();
+  writeFileSync(gate, "");
+  await page.getByRole("figure", { name: /loss over step: live-1 ends at 7$/ }).waitFor();
+  writeFileSync(`${gate}-end`, "");
+  await run.over;
+  await page.getByText("finished").first().waitFor();
+});
+
+test("search finds names, and keys are enough", async () => {
+  await open(base);
+  await text("report-1").waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("train-2");
+  await page.getByRole("option", { name: /train-2/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`${store.origin}${base}/runs/train-2`);
+});
+
+test("wrong addresses and tokens say what to do", async () => {
+  await open("/nowhere");
+  await page.getByText("There is no such page").waitFor();
+  await open(`${base}/runs/nobody`);
+  await page.getByText("no run is called 'nobody'").waitFor();
+  const stranger = await browser.newContext();
+  const other = await stranger.newPage();
+  await other.goto(store.origin + base);
+  await other.getByText("The token is missing or wrong").first().waitFor();
+  await other.goto(`${store.origin}/?token=wrong`);
+  await other.getByText("open the address that").waitFor();
+  await stranger.close();
+});
+
+test("it fits a phone, in both colours", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    const phone = await browser.newContext({ viewport: { width: 390, height: 844 }, colorScheme, storageState: await context.storageState() });
+    const small = await phone.newPage();
+    for (const path of [base, `${base}/runs`, `${base}/runs/train-1`, `${base}/artifacts/digits/v0`, `${base}/graph`]) {
+      await small.goto(store.origin + path);
+      await small.locator("h1").first().waitFor();
+      await small.waitForFunction(() => document.querySelector(".waiting") === null);
+      const wide = await small.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${path} is ${wide} pixels too wide in ${colorScheme}`);
+    }
+    await phone.close();
+  }
+});
+
+test("dark pages can be read", async () => {
+  await page.emulateMedia({ colorScheme: "dark" });
+  for (const path of [base, `${base}/runs/train-1`, `${base}/graph?form=exploded`]) {
+    await open(path);
+    await text("train-1").waitFor();
+    await axe(`${path}, dark`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("a version is described and tagged, and an alias dropped only when asked twice", async (t) => {
+  const probe = await store.fetch(`/api/projects/${project}/changes`, { method: "POST", body: JSON.stringify({ change: "tag", ref: "net:v1", add: ["probe"] }) });
+  if (!probe.ok && /unknown request/.test((await probe.json()).error.message)) return t.skip("this daemon has no changes yet");
+  await open(`${base}/artifacts/net/v1`);
+  await page.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("Description").fill("The <b>better</b> one");
+  await page.getByLabel("Tags").fill("checked");
+  await page.getByLabel("Aliases").fill("best");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("The <b>better</b> one").first().waitFor();
+  const version = store.json("show", "net:best");
+  assert.deepEqual([version.version, version.tags, version.description], ["v1", ["checked"], "The <b>better</b> one"]);
+  await page.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("Aliases").fill("");
+  await page.getByRole("button", { name: "Save" }).click();
+  assert.equal(store.json("show", "net:best").version, "v1");
+  await page.getByRole("button", { name: "Drop and save" }).click();
+  await page.getByText("best", { exact: true }).waitFor({ state: "detached" });
+  assert.deepEqual(store.json("show", "net:v1").aliases, ["latest"]);
+});
+
+test("a store that goes away is said", async () => {
+  await open(`${base}/artifacts`);
+  await text("digits").waitFor();
+  renameSync(`${store.store}/catalog`, `${store.store}/elsewhere`);
+  await page.getByText("The store went away").first().waitFor();
+  renameSync(`${store.store}/elsewhere`, `${store.store}/catalog`);
+  await page.getByText("The store went away").first().waitFor({ state: "detached" });
+});
+
+test("nothing hostile ran, and nothing went wrong unseen", async () => {
+  assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
+  assert.deepEqual(problems, []);
+});

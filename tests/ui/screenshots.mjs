@@ -1,0 +1,46 @@
+// A screenshot of each page: node tests/ui/screenshots.mjs ADDRESS DIRECTORY
+//
+// ADDRESS is what `art ui` printed. NODE_PATH or the build's node_modules give playwright-core.
+import { mkdirSync } from "node:fs";
+import { launch } from "./browser.mjs";
+
+const [address, directory] = process.argv.slice(2);
+if (!directory) {
+  console.error("usage: node tests/ui/screenshots.mjs ADDRESS DIRECTORY");
+  process.exit(2);
+}
+mkdirSync(directory, { recursive: true });
+const browser = await launch();
+const origin = new URL(address).origin;
+const token = new URL(address).searchParams.get("token");
+const get = async (path) => (await fetch(origin + path, { headers: { Authorization: `Bearer ${token}` } })).json();
+const { project } = await get("/api/projects");
+const { runs } = await get(`/api/projects/${project}/runs?limit=500`);
+const of = (type) => runs.find((run) => run.job_type === type && run.state === "finished")?.name ?? runs[0]?.name;
+const trains = runs.filter((run) => run.job_type === "train").slice(0, 3).map((run) => run.name);
+const artifacts = await get(`/api/projects/${project}/artifacts`);
+const model = artifacts.find((one) => one.artifact === "trained-model") ?? artifacts[0];
+const base = `/p/${project}`;
+const shots = [
+  ["overview", base], ["graph", `${base}/graph`], ["graph-exploded", `${base}/graph?form=exploded`],
+  ["runs", `${base}/runs?columns=summary.accuracy,summary.loss,config.epochs,config.batch_size`],
+  ["run", `${base}/runs/${of("train")}`], ["run-images", `${base}/runs/${of("report")}`],
+  ["artifacts", `${base}/artifacts`], ["artifact", `${base}/artifacts/${model.artifact}`],
+  ["version", `${base}/artifacts/${model.artifact}/latest?file=trained_model.pth`],
+  ["compare", `${base}/compare?runs=${trains.join(",")}`],
+];
+for (const scheme of ["light", "dark"]) {
+  for (const [width, height, suffix] of [[1280, 720, ""], [390, 844, "-phone"]]) {
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme });
+    const page = await context.newPage();
+    await page.goto(address);
+    for (const [name, path] of shots) {
+      await page.goto(origin + path);
+      await page.waitForLoadState("load");
+      await page.waitForTimeout(900);
+      await page.screenshot({ path: `${directory}/${name}${suffix}-${scheme}.png` });
+    }
+    await context.close();
+  }
+}
+await browser.close();

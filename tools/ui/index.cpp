@@ -1,0 +1,107 @@
+#include "ui/index.h"
+
+#include <sys/stat.h>
+
+#include <unordered_map>
+
+namespace artfs::ui {
+
+namespace {
+
+ProjectIndex build(const ReadTxn& txn, const std::string& project) {
+    ProjectIndex index;
+    index.artifacts = txn.artifacts(project);
+    std::unordered_map<VersionId, std::uint32_t> places;
+    for (std::uint32_t place = 0; place < index.artifacts.size(); ++place) {
+        for (const auto& version : txn.versions(index.artifacts[place].id)) {
+            places.emplace(version.id, static_cast<std::uint32_t>(index.versions.size()));
+            index.versions.push_back({version.id, place, version.number, version.created});
+        }
+    }
+    txn.runs(project, [&](const RunRecord& run) {
+        IndexedRun indexed{run.id,
+                           run.name,
+                           run.job_type,
+                           run.state,
+                           run.started,
+                           run.ended,
+                           run.wrote || run.explicitly_started,
+                           run.tags,
+                           {}};
+        for (const auto& use : txn.uses_of(run.id))
+            if (auto found = places.find(use.version); found != places.end())
+                indexed.edges.push_back({found->second, use.segment, false});
+        for (const auto& log : txn.logs_of(run.id))
+            if (auto found = places.find(log.version);
+                found != places.end() && log.kind == LogKind::logged)
+                indexed.edges.push_back({found->second, log.segment, true});
+        index.runs.push_back(std::move(indexed));
+        return true;
+    });
+    return index;
+}
+
+}  // namespace
+
+std::string catalog_state(const Store& store) {
+    // LMDB writes its pages with pwrite, so every commit changes the file's time.
+    struct stat found {};
+    if (stat((store.dir() / "catalog" / "data.mdb").c_str(), &found) != 0) return {};
+    return std::to_string(found.st_mtim.tv_sec) + "." + std::to_string(found.st_mtim.tv_nsec) +
+           "." + std::to_string(found.st_ino);
+}
+
+IndexKeeper::Kept IndexKeeper::built(const std::string& project, const std::string& state) const {
+    auto begun = Clock::now();
+    auto txn = store_.catalog().read();
+    auto index = std::make_shared<const ProjectIndex>(build(*txn, project));
+    auto ended = Clock::now();
+    return {std::move(index), state, ended, ended - begun};
+}
+
+std::shared_ptr<const ProjectIndex> IndexKeeper::if_built(const std::string& project) {
+    std::lock_guard lock(mutex_);
+    auto found = kept_.find(project);
+    return found == kept_.end() ? nullptr : found->second.index;
+}
+
+std::shared_ptr<const ProjectIndex> IndexKeeper::of(const std::string& project) {
+    auto good = [&]() -> std::shared_ptr<const ProjectIndex> {
+        std::lock_guard lock(mutex_);
+        auto found = kept_.find(project);
+        if (found == kept_.end()) return nullptr;
+        bool fresh = found->second.state == catalog_state(store_);
+        return fresh || is_slow(found->second) ? found->second.index : nullptr;
+    };
+    if (auto index = good()) return index;
+    std::lock_guard one_builds(building_);
+    if (auto index = good()) return index;
+    auto fresh = built(project, catalog_state(store_));
+    std::lock_guard lock(mutex_);
+    return (kept_[project] = std::move(fresh)).index;
+}
+
+bool IndexKeeper::refresh() {
+    auto state = catalog_state(store_);
+    std::vector<std::string> old;
+    {
+        std::lock_guard lock(mutex_);
+        for (const auto& [project, kept] : kept_)
+            if (kept.state != state && is_slow(kept) && Clock::now() - kept.built > 20 * kept.took)
+                old.push_back(project);
+    }
+    for (const auto& project : old) {
+        std::lock_guard one_builds(building_);
+        auto fresh = built(project, state);
+        std::lock_guard lock(mutex_);
+        kept_[project] = std::move(fresh);
+    }
+    return !old.empty();
+}
+
+void IndexKeeper::forget() {
+    std::lock_guard lock(mutex_);
+    kept_.clear();
+}
+
+}  // namespace artfs::ui

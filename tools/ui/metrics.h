@@ -1,0 +1,15 @@
+// metrics.jsonl as columns, for charts.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace artfs::ui {
+
+// {"rows": 120, "shown": 120, "columns": {"epoch": [0, 0, null, …], …}}: numbers of every line, by
+// name, null where a line has none (nested objects as "a.b"). More lines than `most` are thinned
+// out evenly; the last one stays. Lines that are no JSON object (the end of a file that is being
+// written, for one) are left out.
+nlohmann::json metric_columns(std::string_view lines, std::size_t most);
+
+}  // namespace artfs::ui

@@ -1,0 +1,166 @@
+// The store's projects, and one project at a glance.
+#include <algorithm>
+#include <set>
+
+#include "lineage/text.h"
+#include "ui/api.h"
+
+namespace artfs::ui {
+
+namespace {
+
+void need_project(View& view, const std::string& project) {
+    for (const auto& known : view.txn().projects())
+        if (known == project) return;
+    // A fresh mount's project has nothing in it yet.
+    if (view.place().site.project != project)
+        throw Failure(exit_not_found, "the store has no project '" + project + "'");
+}
+
+// What the daemon knows of drafts and live runs; null without one.
+Json daemon_status(const Place& place) {
+    try {
+        auto reply = ask_daemon(place.site.store, {{"op", "status"}});
+        return reply ? (*reply)["status"] : Json(nullptr);
+    } catch (const Failure&) {
+        return nullptr;
+    }
+}
+
+Json kept_drafts(View& view, const std::string& project) {
+    auto list = Json::array();
+    for (const auto& draft : view.txn().drafts()) {
+        auto artifact = draft.artifact ? view.txn().artifact(*draft.artifact) : std::nullopt;
+        auto run = view.txn().run(draft.run);
+        if (!artifact || artifact->project != project) continue;
+        auto base = draft.base.version ? view.txn().version(*draft.base.version) : std::nullopt;
+        auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - draft.created);
+        list.push_back({{"run", run ? run->name : ""},
+                        {"artifact", artifact->name},
+                        {"base", base ? Json("v" + std::to_string(base->number)) : Json(nullptr)},
+                        {"size", draft.size},
+                        {"age_seconds", age.count()},
+                        {"state", draft.state == DraftState::abandoned ? "abandoned" : "open"},
+                        {"waits_for", nullptr}});
+    }
+    return list;
+}
+
+// Of each artifact's newest: what was sealed long before other versions of it is not news.
+Json newest_versions(View& view, const std::vector<ArtifactRecord>& artifacts, std::size_t limit) {
+    std::vector<VersionRecord> newest;
+    for (const auto& artifact : artifacts) {
+        std::uint32_t least =
+            artifact.next_version - std::min<std::uint32_t>(artifact.next_version, limit);
+        for (auto number = artifact.next_version; number > least; --number)
+            if (auto version = view.txn().version(artifact.id, number - 1);
+                version && !version->deleted)
+                newest.push_back(std::move(*version));
+    }
+    auto some = newest.begin() + static_cast<std::ptrdiff_t>(std::min(limit, newest.size()));
+    std::partial_sort(newest.begin(), some, newest.end(),
+                      [](const auto& a, const auto& b) { return a.created > b.created; });
+    auto list = Json::array();
+    for (auto one = newest.begin(); one != some; ++one)
+        list.push_back(describe_version(view.reading(), *one, Detail::brief));
+    return list;
+}
+
+Json newest_runs(View& view, const std::string& project, std::size_t limit) {
+    auto list = Json::array();
+    view.txn().runs(project, [&](const RunRecord& run) {
+        if (run.wrote || run.explicitly_started)
+            list.push_back(describe_run(view.reading(), run, Detail::brief));
+        return list.size() < limit;
+    });
+    return list;
+}
+
+// Null while they are being counted for the first time.
+Json counts_of(const ProjectIndex* index) {
+    if (index == nullptr) return nullptr;
+    std::map<std::string, std::size_t> states;
+    std::map<std::string, std::size_t> job_types;
+    std::map<std::string, std::size_t> types;
+    std::size_t listed = 0;
+    std::size_t edges = 0;
+    for (const auto& run : index->runs) {
+        edges += run.edges.size();
+        if (!run.listed) continue;
+        ++listed;
+        ++states[to_string(run.state)];
+        ++job_types[lossy_utf8(run.job_type)];
+    }
+    for (const auto& artifact : index->artifacts) ++types[artifact.type];
+    return {{"artifacts", index->artifacts.size()},
+            {"versions", index->versions.size()},
+            {"runs", listed},
+            {"edges", edges},
+            {"states", states},
+            {"job_types", job_types},
+            {"types", types}};
+}
+
+}  // namespace
+
+Json list_projects(const Place& place, const Request&) {
+    View view(place);
+    auto names = view.txn().projects();
+    if (std::find(names.begin(), names.end(), place.site.project) == names.end())
+        names.push_back(place.site.project);
+    std::sort(names.begin(), names.end());
+    return {{"store", place.site.store.string()},
+            {"project", place.site.project},
+            {"mount",
+             place.site.mountpoint.empty() ? Json(nullptr) : Json(place.site.mountpoint.string())},
+            {"projects", names}};
+}
+
+Json show_project(const Place& place, const Request& request) {
+    View view(place);
+    const auto& project = request.parts[0];
+    need_project(view, project);
+    // Only a large store's first index takes time: a page that is there sooner is worth more.
+    auto index = place.index->if_built(project);
+    if (index || project != place.site.project) index = place.index->of(project);
+    auto artifacts = view.txn().artifacts(project);
+    auto stale = Json::array();
+    for (const auto& version : stale_versions(view.txn(), project))
+        stale.push_back(describe_version(view.reading(), version, Detail::brief));
+    auto status = daemon_status(place);
+    bool mounted_here = status.is_object() && place.site.project == project;
+    return {{"project", project},
+            {"counts", counts_of(index.get())},
+            {"runs", newest_runs(view, project, 8)},
+            {"versions", newest_versions(view, artifacts, 8)},
+            {"stale", stale},
+            {"drafts", mounted_here ? status["drafts"] : kept_drafts(view, project)},
+            {"live", mounted_here ? status["runs"] : Json::array()},
+            {"warnings", mounted_here ? status["warnings"] : Json::array()},
+            {"daemon", status.is_object() ? status["daemon"] : Json(nullptr)},
+            {"mounts", status.is_object() ? status["mounts"] : Json::array()}};
+}
+
+// Artifacts, and runs newest first, whose name has the text in it.
+Json search_names(const Place& place, const Request& request) {
+    auto index = place.index->of(request.parts[0]);
+    auto wanted = request.text("q");
+    constexpr std::size_t most = 20;
+    auto found = Json::array();
+    for (const auto& artifact : index->artifacts)
+        if (found.size() < most && artifact.name.find(wanted) != std::string::npos)
+            found.push_back(
+                {{"kind", "artifact"}, {"name", artifact.name}, {"type", artifact.type}});
+    for (const auto& run : index->runs) {
+        if (found.size() >= 2 * most) break;
+        if (run.name.find(wanted) != std::string::npos ||
+            run.job_type.find(wanted) != std::string::npos)
+            found.push_back({{"kind", "run"},
+                             {"name", run.name},
+                             {"job_type", lossy_utf8(run.job_type)},
+                             {"state", to_string(run.state)}});
+    }
+    return found;
+}
+
+}  // namespace artfs::ui

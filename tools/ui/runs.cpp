@@ -1,0 +1,188 @@
+// Runs: the table, one run, its metrics, media and output.
+#include <algorithm>
+#include <set>
+
+#include "lineage/text.h"
+#include "ref.h"
+#include "ui/api.h"
+#include "ui/metrics.h"
+#include "ui/preview.h"
+#include "ui/run_files.h"
+
+namespace artfs::ui {
+
+namespace {
+
+RunRecord run_of(View& view, const Request& request) {
+    return find_run(view.txn(), request.parts[0], request.parts[1]);
+}
+
+std::optional<std::string> text_of(View& view, const std::map<std::string, RunFile>& files,
+                                   const RunRecord& run, const std::string& path) {
+    constexpr std::uint64_t most = std::uint64_t{16} << 20U;
+    if (files.count(path) == 0) return std::nullopt;
+    return read_bytes(open_run_file(view, run, path), 0, most);
+}
+
+// Config and summary, also of a run that is not over.
+Json described(View& view, const RunRecord& run) {
+    Json live;
+    if (run.state == RunState::running && !run.data) {
+        auto files = run_files(view, run);
+        for (const char* name : {"config", "summary"})
+            if (auto text = text_of(view, files, run, std::string(name) + ".json"))
+                live[name] = parse_metadata(*text);
+    }
+    if (live.is_null()) live = Json::object();
+    return describe_run(view.reading(), run, Detail::full, live.value("config", Json()),
+                        live.value("summary", Json()));
+}
+
+bool is_any(const std::vector<std::string>& wanted, const std::string& value) {
+    return wanted.empty() || std::find(wanted.begin(), wanted.end(), value) != wanted.end();
+}
+
+std::vector<const IndexedRun*> chosen(const ProjectIndex& index, const Request& request) {
+    auto job_types = request.list("job_type");
+    auto states = request.list("state");
+    auto text = request.text("q");
+    auto artifact = request.text("artifact");
+    std::vector<const IndexedRun*> runs;
+    for (const auto& run : index.runs) {
+        if (!run.listed && !request.flag("all")) continue;
+        if (!is_any(job_types, lossy_utf8(run.job_type)) || !is_any(states, to_string(run.state)))
+            continue;
+        if (!text.empty() && run.name.find(text) == std::string::npos &&
+            run.job_type.find(text) == std::string::npos &&
+            std::find(run.tags.begin(), run.tags.end(), text) == run.tags.end())
+            continue;
+        if (!artifact.empty() &&
+            std::none_of(run.edges.begin(), run.edges.end(), [&](const IndexedEdge& edge) {
+                return index.artifacts[index.versions[edge.version].artifact].name == artifact;
+            }))
+            continue;
+        runs.push_back(&run);
+    }
+    return runs;
+}
+
+std::int64_t duration_of(const IndexedRun& run) {
+    return to_ns(run.ended.value_or(now())) - to_ns(run.started);
+}
+
+// By what the index has; a column of config or summary is sorted among the rows that are shown.
+void sort_runs(std::vector<const IndexedRun*>& runs, const std::string& key, bool descending) {
+    auto by = [&](auto value) {
+        std::stable_sort(runs.begin(), runs.end(), [&](const auto* a, const auto* b) {
+            return descending ? value(*b) < value(*a) : value(*a) < value(*b);
+        });
+    };
+    if (key == "started") by([](const IndexedRun& run) { return to_ns(run.started); });
+    if (key == "name") by([](const IndexedRun& run) { return run.name; });
+    if (key == "job_type") by([](const IndexedRun& run) { return run.job_type; });
+    if (key == "state") by([](const IndexedRun& run) { return std::string(to_string(run.state)); });
+    if (key == "duration") by([](const IndexedRun& run) { return duration_of(run); });
+}
+
+// captions.json beside images: [{"file": "00.png", "caption": "7,2"}].
+std::map<std::string, std::string> captions_in(const std::string& text) {
+    std::map<std::string, std::string> captions;
+    auto list = Json::parse(text, nullptr, false);
+    if (!list.is_array()) return captions;
+    for (const auto& one : list)
+        if (one.is_object() && one.contains("file") && one["file"].is_string() &&
+            one.contains("caption"))
+            captions[one["file"]] = one["caption"].is_string() ? one["caption"].get<std::string>()
+                                                               : one["caption"].dump();
+    return captions;
+}
+
+}  // namespace
+
+Json list_runs(const Place& place, const Request& request) {
+    View view(place);
+    auto index = place.index->of(request.parts[0]);
+    auto runs = chosen(*index, request);
+    sort_runs(runs, request.text("sort"), request.text("order") == "desc");
+    auto offset = std::min<std::size_t>(request.number("offset", 0), runs.size());
+    auto limit = std::min<std::size_t>(request.number("limit", 100), 1000);
+    auto list = Json::array();
+    for (std::size_t i = offset; i < runs.size() && list.size() < limit; ++i)
+        if (auto record = view.txn().run(runs[i]->id)) list.push_back(described(view, *record));
+    std::set<std::string> job_types;
+    for (const auto& run : index->runs)
+        if (run.listed) job_types.insert(lossy_utf8(run.job_type));
+    return {{"total", runs.size()}, {"offset", offset}, {"job_types", job_types}, {"runs", list}};
+}
+
+Json show_run(const Place& place, const Request& request) {
+    View view(place);
+    auto run = run_of(view, request);
+    auto document = described(view, run);
+    auto files = Json::array();
+    for (const auto& [path, file] : run_files(view, run)) {
+        Json row{{"size", file.size}};
+        put_name(row, "path", path);
+        files.push_back(std::move(row));
+    }
+    document["data_files"] = files;
+    return document;
+}
+
+Json run_metrics(const Place& place, const Request& request) {
+    View view(place);
+    auto run = run_of(view, request);
+    auto text = text_of(view, run_files(view, run), run, "metrics.jsonl").value_or("");
+    auto document = metric_columns(text, request.number("most", 20000));
+    document["run"] = run.name;
+    document["state"] = to_string(run.state);
+    return document;
+}
+
+Json run_media(const Place& place, const Request& request) {
+    View view(place);
+    auto run = run_of(view, request);
+    auto files = run_files(view, run);
+    std::map<std::string, std::map<std::string, std::string>> captions;
+    for (const auto& [path, file] : files)
+        if (path.starts_with("media/") && path.ends_with("/captions.json"))
+            captions[path.substr(0, path.rfind('/'))] =
+                captions_in(text_of(view, files, run, path).value_or(""));
+    auto list = Json::array();
+    for (const auto& [path, file] : files) {
+        if (!path.starts_with("media/") || path.ends_with("/captions.json")) continue;
+        auto directory = path.substr(0, path.rfind('/'));
+        auto name = path.substr(path.rfind('/') + 1);
+        Json row{{"size", file.size},
+                 {"image", !image_type(path).empty()},
+                 {"group", directory == "media" ? "" : lossy_utf8(directory.substr(6))},
+                 {"caption", nullptr}};
+        put_name(row, "path", path);
+        auto& known = captions[directory];
+        if (auto found = known.find(name); found != known.end())
+            row["caption"] = lossy_utf8(found->second);
+        list.push_back(std::move(row));
+    }
+    return list;
+}
+
+// The end of what the run printed, or what came after a place in it.
+Json run_log(const Place& place, const Request& request) {
+    View view(place);
+    auto run = run_of(view, request);
+    constexpr std::uint64_t most = std::uint64_t{256} << 10U;
+    auto files = run_files(view, run);
+    if (files.count("output.log") == 0) return {{"text", nullptr}, {"from", 0}, {"size", 0}};
+    auto bytes = open_run_file(view, run, "output.log");
+    auto from = request.number("from", bytes.length > most ? bytes.length - most : 0);
+    return {{"text", lossy_utf8(read_bytes(bytes, from, most))},
+            {"from", from},
+            {"size", bytes.length}};
+}
+
+Bytes run_data_file(const Place& place, const Request& request) {
+    View view(place);
+    return open_run_file(view, run_of(view, request), request.text("path"));
+}
+
+}  // namespace artfs::ui

@@ -1,0 +1,76 @@
+// The server's documents (openapi.json), and how pages get them.
+
+export interface Version {
+  artifact: string; version: string; type: string; description: string; aliases: string[]; tags: string[];
+  digest: string; size: number; created: string; parent: string | null; changed: number; carried_over: number;
+  logged_by: string[];
+}
+export interface FullVersion extends Version {
+  used_by: string[]; metadata: Record<string, unknown>; sealed_metadata: Record<string, unknown>; entries: number;
+  merged_with: string | null;
+}
+export interface Edge { artifact: string; version: string; segment: number; files?: string[] }
+export interface Run {
+  name: string; id: string; job_type: string; state: string; exit_code: number | null; signal: number | null;
+  exit_known: boolean; cwd: string; user: string; host: string; started: string; ended: string | null; tags: string[];
+  segments: number; commands: string[][]; command: string[]; parent: string | null; logs: Edge[];
+}
+export interface FullRun extends Run {
+  executable: string; executable_sha256: string | null; git: { commit: string; dirty: boolean } | null;
+  environment: Record<string, string>; config: Record<string, unknown>; summary: Record<string, unknown>;
+  uses: Edge[]; confirmed: Edge[]; drafts: { artifact: string; base: string | null; size: number; age_seconds: number }[];
+  description?: string; data_files?: { path: string; size: number }[];
+}
+export interface GraphNode {
+  id: string; kind: "artifact" | "run"; type?: string; job_type?: string; count: number; state?: string;
+  states?: Record<string, number>; artifact?: string; version?: string; run?: string; latest?: boolean;
+}
+export interface GraphEdge { from: string; to: string; kind: "use" | "log"; count: number }
+export interface Graph {
+  nodes: GraphNode[]; edges: GraphEdge[]; form: string; clustered: boolean; instances: number; most_nodes: number;
+  types: string[]; job_types: string[]; focus?: string;
+}
+export interface Metrics { rows: number; shown: number; columns: Record<string, (number | null)[]>; run: string; state: string }
+export interface Media { path: string; size: number; image: boolean; group: string; caption: string | null }
+export interface FileRow { name: string; type: "file" | "dir" | "symlink"; size: number; sha256?: string; target?: string; entries?: number }
+export interface Preview {
+  kind: "image" | "text" | "csv" | "json" | "tensors" | "binary"; text?: string; truncated?: boolean; hex?: string;
+  note?: string; tensors?: { name: string; shape: number[]; dtype: string }[];
+}
+
+export class ApiError extends Error {
+  constructor(public status: number, message: string) { super(message); }
+}
+
+export function query(values: Record<string, string | number | boolean | undefined | null>): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(values))
+    if (value !== undefined && value !== null && value !== "" && value !== false) search.set(key, String(value));
+  const text = search.toString();
+  return text ? "?" + text : "";
+}
+
+export const enc = encodeURIComponent;
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, { signal, headers: { Accept: "application/json" } });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, "art ui does not answer: start it again, and open the address it prints");
+  }
+  const document = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(response.status, document?.error?.message ?? `the server answered ${response.status}`);
+  return document as T;
+}
+
+export async function change(project: string, body: object): Promise<void> {
+  const response = await fetch(`/api/projects/${enc(project)}/changes`, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+  });
+  if (!response.ok) {
+    const document = await response.json().catch(() => null);
+    throw new ApiError(response.status, document?.error?.message ?? "the change was refused");
+  }
+}

@@ -1,0 +1,54 @@
+import { useState } from "preact/hooks";
+import type { Version } from "../api";
+import { enc } from "../api";
+import { count, size, value } from "../format";
+import { useData } from "../live";
+import { artifactPath, Crumbs, Empty, projectPath, RunLink, Section, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { navigate } from "../router";
+
+interface Entry { when: string; who: string; what: string; detail: unknown }
+interface Artifact { artifact: string; type: string; created: string; total: number; versions: Version[]; history: Entry[] }
+
+export function ArtifactPage({ project, artifact }: { project: string; artifact: string }) {
+  useTitle(artifact, project);
+  const [chosen, choose] = useState<string[]>([]);
+  const [limit, setLimit] = useState(200);
+  const loaded = useData<Artifact>(`/api/projects/${enc(project)}/artifacts/${enc(artifact)}?limit=${limit}`);
+  const toggle = (version: string) => choose((before) => before.includes(version) ? before.filter((one) => one !== version) : [...before, version].slice(-2));
+  const number = (version: string) => Number(version.slice(1));
+  return (
+    <>
+      <Crumbs of={[["Artifacts", projectPath(project) + "/artifacts"], [artifact, null]]} />
+      <Shown of={loaded} what="the artifact">{(data) => (
+        <>
+          <div class="head"><h1 class="mono">{data.artifact}</h1><Type of={data.type} />
+            <span class="muted">{count(data.total, "version")}</span><span class="grow" />
+            <button type="button" disabled={chosen.length !== 2} onClick={() => {
+              const [from, to] = [...chosen].sort((a, b) => number(a) - number(b));
+              navigate(`${artifactPath(project, artifact)}/compare?from=${from}&to=${to}`);
+            }}>{chosen.length === 2 ? `Compare ${[...chosen].sort((a, b) => number(a) - number(b)).join(" and ")}` : "Choose two to compare"}</button>
+          </div>
+          {data.versions.length === 0 ? <Empty title="No version yet"><p>What a run writes below <code>{artifact}/latest</code> on the mount becomes <code>v0</code> when it ends.</p></Empty> : (
+            <div class="card scroll"><table class="list"><thead><tr><th><span class="hidden">Compare</span></th><th>Version</th><th>Aliases and tags</th><th>Size</th><th>Changed</th><th>Carried over</th><th>Made by</th><th>Made</th></tr></thead><tbody>
+              {data.versions.map((version) => (
+                <tr key={version.version}>
+                  <td><input type="checkbox" aria-label={`Compare ${version.version}`} checked={chosen.includes(version.version)} onChange={() => toggle(version.version)} /></td>
+                  <td><VersionLink project={project} artifact={artifact} version={version.version} />{version.description && <div class="muted small-text clip">{version.description}</div>}</td>
+                  <td><Tags of={version.aliases} kind="alias" /> <Tags of={version.tags} kind="tag" /></td>
+                  <td class="num">{size(version.size)}</td><td class="num">{count(version.changed, "file")}</td><td class="num">{version.carried_over}</td>
+                  <td>{version.logged_by.slice(0, 3).map((run) => <span key={run}><RunLink project={project} run={run} /> </span>)}{version.logged_by.length > 3 && <span class="muted">and {version.logged_by.length - 3} more</span>}</td>
+                  <td><Time of={version.created} /></td>
+                </tr>))}
+            </tbody></table>
+              {data.total > data.versions.length && <p class="pad"><button type="button" onClick={() => setLimit(limit + 500)}>Show more of {data.total}</button></p>}
+            </div>)}
+          {data.history.length > 0 && (
+            <Section title="History">
+              <ul class="plain history">{data.history.slice(0, 100).map((entry) => (
+                <li key={entry.when + entry.what}><Time of={entry.when} /> <strong>{entry.what}</strong> <span class="muted">by {entry.who}</span> <span class="mono">{value(entry.detail) === "null" ? "" : value(entry.detail)}</span></li>))}</ul>
+            </Section>)}
+        </>)}
+      </Shown>
+    </>
+  );
+}

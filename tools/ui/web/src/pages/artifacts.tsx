@@ -1,0 +1,38 @@
+import { useState } from "preact/hooks";
+import type { Version } from "../api";
+import { enc } from "../api";
+import { size } from "../format";
+import { useData } from "../live";
+import { artifactPath, Empty, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { Link } from "../router";
+
+interface Row { artifact: string; type: string; versions: number; created: string; latest: Version | null }
+
+export function ArtifactsPage({ project }: { project: string }) {
+  useTitle("Artifacts", project);
+  const [text, set] = useState("");
+  const rows = useData<Row[]>(`/api/projects/${enc(project)}/artifacts`);
+  return (
+    <>
+      <div class="head"><h1>Artifacts</h1>
+        <input type="search" placeholder="Filter by name or type" aria-label="Filter artifacts" value={text} onInput={(event) => set(event.currentTarget.value)} /></div>
+      <Shown of={rows} what="the artifacts">{(all) => {
+        const shown = all.filter((row) => row.artifact.includes(text) || row.type.includes(text));
+        if (all.length === 0)
+          return <Empty title="No artifact yet"><p>Make one on the mount with <code>mkdir</code>, and write below its <code>latest</code>.</p></Empty>;
+        if (shown.length === 0) return <Empty title="No artifact fits"><p>Nothing has “{text}” in its name or type.</p></Empty>;
+        return (
+          <div class="card scroll"><table class="list"><thead><tr><th>Artifact</th><th>Type</th><th>Latest</th><th>Versions</th><th>Size</th><th>Made by</th><th>Newest</th></tr></thead><tbody>
+            {shown.slice(0, 1000).map((row) => (
+              <tr key={row.artifact}>
+                <td><Link class="mono strong" to={artifactPath(project, row.artifact)}>{row.artifact}</Link></td><td><Type of={row.type} /></td>
+                {row.latest ? <>
+                  <td><VersionLink project={project} artifact={row.artifact} version={row.latest.version} /> <Tags of={row.latest.aliases.filter((name) => name !== "latest")} kind="alias" /></td>
+                  <td class="num">{row.versions}</td><td class="num">{size(row.latest.size)}</td><td class="mono">{row.latest.logged_by[row.latest.logged_by.length - 1] ?? ""}</td><td><Time of={row.latest.created} /></td>
+                </> : <><td class="muted">no version yet</td><td class="num">{row.versions}</td><td /><td /><td><Time of={row.created} /></td></>}
+              </tr>))}
+          </tbody></table></div>);
+      }}</Shown>
+    </>
+  );
+}

@@ -1,0 +1,62 @@
+import type { FileRow, FullVersion } from "../api";
+import { enc } from "../api";
+import { fileAddress } from "../files";
+import { flat, size, value } from "../format";
+import { useData } from "../live";
+import { artifactPath, Crumbs, Empty, Problem, projectPath, Section, Shown, Tags, Time, useTitle, VersionLink } from "../parts";
+import { useWhere } from "../router";
+import { ApiError } from "../api";
+
+interface Changed { what: "added" | "removed" | "changed"; path: string; before?: FileRow; after?: FileRow }
+interface Comparison { from: FullVersion; to: FullVersion; counts: Record<string, number>; files: Changed[] }
+
+const isPicture = (path: string) => /\.(png|jpe?g|gif|webp|bmp|avif|svg)$/i.test(path);
+
+export function Differences({ left, right, names }: { left: Record<string, unknown>; right: Record<string, unknown>; names: [string, string] }) {
+  const [a, b] = [flat(left), flat(right)];
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+  const different = keys.filter((key) => value(a[key]) !== value(b[key]));
+  if (different.length === 0) return <p class="muted pad">{keys.length === 0 ? "Neither has any." : `All ${keys.length} values are the same.`}</p>;
+  return (
+    <div class="scroll"><table class="list"><thead><tr><th>Key</th><th>{names[0]}</th><th>{names[1]}</th></tr></thead><tbody>
+      {different.map((key) => <tr key={key}><th scope="row" class="mono">{key}</th><td class="gone">{value(a[key])}</td><td class="new">{value(b[key])}</td></tr>)}
+    </tbody></table></div>
+  );
+}
+
+export function VersionsPage({ project, artifact }: { project: string; artifact: string }) {
+  const { search } = useWhere();
+  const from = search.get("from") ?? "", to = search.get("to") ?? "";
+  useTitle(`${artifact}: ${from} and ${to}`, project);
+  const base = `/api/projects/${enc(project)}/artifacts/${enc(artifact)}`;
+  const loaded = useData<Comparison>(from && to ? `${base}/compare?from=${enc(from)}&to=${enc(to)}` : null);
+  const at = (version: string) => `${base}/versions/${version}`;
+  return (
+    <>
+      <Crumbs of={[["Artifacts", projectPath(project) + "/artifacts"], [artifact, artifactPath(project, artifact)], [`${from} and ${to}`, null]]} />
+      {!(from && to) && <Problem error={new ApiError(404, "name two versions: ?from=v0&to=v1")} />}
+      {from && to && <Shown of={loaded} what="the comparison">{(data) => (
+        <>
+          <div class="head"><h1 class="mono">{artifact}: {data.from.version} → {data.to.version}</h1></div>
+          <div class="two">
+            {[data.from, data.to].map((one) => (
+              <section class="card pad" key={one.version}><h2><VersionLink project={project} artifact={artifact} version={one.version} /> <Tags of={one.aliases} kind="alias" /></h2>
+                <p class="muted"><Time of={one.created} /> by {one.logged_by.join(", ") || "nobody"} · {size(one.size)}</p>{one.description && <p>{one.description}</p>}</section>))}
+          </div>
+          <Section title="Metadata"><Differences left={data.from.metadata} right={data.to.metadata} names={[data.from.version, data.to.version]} /></Section>
+          <Section title="Files" side={<span class="muted">{data.counts.added} added · {data.counts.changed} changed · {data.counts.removed} removed</span>}>
+            {data.files.length === 0 ? <Empty title="The same files">The two versions hold the same content.</Empty> : (
+              <div class="scroll"><table class="list"><thead><tr><th>What</th><th>Path</th><th>{data.from.version}</th><th>{data.to.version}</th></tr></thead><tbody>
+                {data.files.map((file) => (
+                  <tr key={file.path}><td><span class={`what what-${file.what}`}>{file.what}</span></td><td class="mono break">{file.path}</td>
+                    {[[file.before, at(data.from.version)] as const, [file.after, at(data.to.version)] as const].map(([side, where], i) => (
+                      <td key={i}>{side ? <>{isPicture(file.path) && side.type === "file" && <img class="thumb" loading="lazy" src={fileAddress(where, file.path)} alt={`${file.path} of ${i ? data.to.version : data.from.version}`} />}
+                        <span class="num">{size(side.size)}</span></> : <span class="muted">–</span>}</td>))}
+                  </tr>))}
+              </tbody></table></div>)}
+          </Section>
+        </>)}
+      </Shown>}
+    </>
+  );
+}

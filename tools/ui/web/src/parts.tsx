@@ -1,0 +1,127 @@
+// The small pieces that every page is made of.
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { ApiError } from "./api";
+import { enc } from "./api";
+import { ago, value, when } from "./format";
+import type { Loaded } from "./live";
+import { Link } from "./router";
+
+export const projectPath = (project: string) => `/p/${enc(project)}`;
+export const runPath = (project: string, run: string) => `${projectPath(project)}/runs/${enc(run)}`;
+export const artifactPath = (project: string, artifact: string) => `${projectPath(project)}/artifacts/${enc(artifact)}`;
+export const versionPath = (project: string, artifact: string, version: string) => `${artifactPath(project, artifact)}/${enc(version)}`;
+export const graphPath = (project: string, focus: string) => `${projectPath(project)}/graph?form=exploded&focus=${enc(focus)}`;
+
+export function useTitle(...parts: string[]) {
+  const title = [...parts, "artfs"].join(" · ");
+  useEffect(() => { document.title = title; }, [title]);
+}
+
+const signs: Record<string, string> = { finished: "✓", failed: "✕", killed: "✕", lost: "?", running: "●", lingering: "●" };
+export function State({ of }: { of: string }) {
+  return <span class={`state state-${of}`}><span aria-hidden="true">{signs[of] ?? "•"}</span> {of}</span>;
+}
+
+// A colour of its own for each type, the same on every page.
+export function typeHue(type: string): number {
+  const known: Record<string, number> = { dataset: 214, model: 268, checkpoint: 172, result: 32 };
+  if (known[type] !== undefined) return known[type];
+  let hash = 0;
+  for (const c of type) hash = (hash * 31 + c.charCodeAt(0)) >>> 0;
+  return [330, 190, 90, 48, 290, 12, 150, 240][hash % 8];
+}
+export function Type({ of }: { of: string }) {
+  return <span class="type" style={{ "--hue": String(typeHue(of)) }}>{of}</span>;
+}
+
+export function Tags({ of, kind }: { of: string[]; kind: "alias" | "tag" }) {
+  return <>{of.map((name) => <span key={name} class={`chip chip-${kind}${name === "latest" ? " chip-latest" : ""}`}>{name}</span>)}</>;
+}
+
+export function Time({ of }: { of: string }) {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((n) => n + 1), 30000);
+    return () => clearInterval(timer);
+  }, []);
+  return <time dateTime={of} title={when(of)}>{ago(of)}</time>;
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return <div class="empty"><p class="empty-title">{title}</p><div class="empty-text">{children}</div></div>;
+}
+
+export function Problem({ error }: { error: ApiError }) {
+  const titles: Record<number, string> = { 0: "No answer", 401: "The token is missing or wrong", 403: "Refused", 404: "Not found", 503: "The store went away" };
+  return (
+    <div class="problem" role="alert">
+      <p class="empty-title">{titles[error.status] ?? "This did not work"}</p>
+      <p>{error.message}</p>
+      {error.status === 401 && <p>Open the address that <code>art ui</code> printed, with its <code>?token=…</code>.</p>}
+    </div>
+  );
+}
+
+// Waits in words, shows what went wrong, else the page.
+export function Shown<T>({ of, what, children }: { of: Loaded<T>; what: string; children: (data: T) => ComponentChildren }) {
+  if (of.data) return <>{of.error && <Problem error={of.error} />}{children(of.data)}</>;
+  if (of.error) return <Problem error={of.error} />;
+  return <p class="waiting" role="status">{of.waiting ? `Loading ${what}…` : " "}</p>;
+}
+
+export function Section({ title, children, side, id }: { title: string; children: ComponentChildren; side?: ComponentChildren; id?: string }) {
+  return (
+    <section class="card" aria-label={title} id={id}>
+      <header class="card-head"><h2>{title}</h2>{side && <div class="card-side">{side}</div>}</header>
+      {children}
+    </section>
+  );
+}
+
+export function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
+  return (
+    <dl class="facts">
+      {rows.map(([name, of]) => <div key={name} class="fact"><dt>{name}</dt><dd>{of}</dd></div>)}
+    </dl>
+  );
+}
+
+export function Values({ of, empty }: { of: Record<string, unknown>; empty: string }) {
+  const rows = Object.entries(of);
+  if (rows.length === 0) return <p class="muted pad">{empty}</p>;
+  return (
+    <table class="values"><tbody>
+      {rows.map(([key, one]) => <tr key={key}><th scope="row">{key}</th><td>{value(one)}</td></tr>)}
+    </tbody></table>
+  );
+}
+
+export function Copy({ text }: { text: string }) {
+  const [done, set] = useState(false);
+  const copy = async () => {
+    try { await navigator.clipboard.writeText(text); } catch { return; }
+    set(true);
+    setTimeout(() => set(false), 1500);
+  };
+  return (
+    <div class="copy"><code tabIndex={0}>{text}</code>
+      <button type="button" class="small" onClick={copy} aria-label={`Copy: ${text}`}>{done ? "copied" : "copy"}</button>
+    </div>
+  );
+}
+
+export function Crumbs({ of }: { of: [string, string | null][] }) {
+  return (
+    <nav class="crumbs" aria-label="Where you are">
+      {of.map(([name, to]) => <span key={name}>{to ? <Link to={to}>{name}</Link> : <span aria-current="page">{name}</span>}</span>)}
+    </nav>
+  );
+}
+
+export function VersionLink({ project, artifact, version }: { project: string; artifact: string; version: string }) {
+  return <Link class="mono" to={versionPath(project, artifact, version)}>{artifact}:{version}</Link>;
+}
+export function RunLink({ project, run }: { project: string; run: string }) {
+  return <Link class="mono" to={runPath(project, run)}>{run}</Link>;
+}
