@@ -204,6 +204,8 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
 
   // Only what is in sight is drawn; from far away, where no text can be read, as few large shapes.
   const far = seen.scale < 0.28 && graph.nodes.length > 300;
+  // Of very many edges only those of the chosen node can be pointed at.
+  const dense = graph.edges.length > 1200;
   const inSight = (x: number, y: number, width: number, height: number) => {
     const margin = 200 / seen.scale, left = -seen.x / seen.scale - margin, top = -seen.y / seen.scale - margin;
     return x + width > left && y + height > top && x < left + size.width / seen.scale + 2 * margin && y < top + size.height / seen.scale + 2 * margin;
@@ -220,9 +222,10 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
         </defs>
         <g class="world" transform={`translate(${seen.x},${seen.y}) scale(${seen.scale})`}>
           {far ? <Far graph={graph} layout={layout} boxes={boxes} /> : <>
+            {dense && <FarEdges graph={graph} layout={layout} />}
             {graph.edges.map((one, i) => {
               const points = layout.lines[i];
-              if (!points?.length) return null;
+              if (!points?.length || (dense && one.from !== chosen && one.to !== chosen)) return null;
               const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
               const [x, y] = [Math.min(...xs), Math.min(...ys)];
               if (!inSight(x, y, Math.max(...xs) - x, Math.max(...ys) - y)) return null;
@@ -259,15 +262,23 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
 
 const cut = (text: string, letters: number) => (text.length <= letters + 1 ? text : text.slice(0, letters) + "…");
 
+function FarEdges({ graph, layout }: { graph: Graph; layout: Layout }) {
+  const paths = useMemo(() => {
+    const of = { use: "", log: "" };
+    graph.edges.forEach((edge, i) => { of[edge.kind] += curve(layout.lines[i] ?? []); });
+    return of;
+  }, [graph, layout]);
+  return <><path class="far-use" d={paths.use} /><path class="far-log" d={paths.log} /></>;
+}
+
 function Far({ graph, layout, boxes }: { graph: Graph; layout: Layout; boxes: Box[] }) {
   const shapes = useMemo(() => {
-    const paths: Record<string, string> = { use: "", log: "", artifact: "", run: "", bad: "" };
-    graph.edges.forEach((edge, i) => { paths[edge.kind] += curve(layout.lines[i] ?? []); });
+    const paths: Record<string, string> = { artifact: "", run: "", bad: "" };
     graph.nodes.forEach((node, i) => {
       const at = layout.nodes[i], box = boxes[i];
       if (at && box) paths[badStates(node) ? "bad" : node.kind] += `M${at.x},${at.y}h${box.width}v${box.height}h${-box.width}z`;
     });
     return paths;
   }, [graph, layout]);
-  return <>{["use", "log", "artifact", "run", "bad"].map((name) => <path key={name} class={`far-${name}`} d={shapes[name]} />)}</>;
+  return <><FarEdges graph={graph} layout={layout} />{["artifact", "run", "bad"].map((name) => <path key={name} class={`far-${name}`} d={shapes[name]} />)}</>;
 }

@@ -58,9 +58,9 @@ export function GraphPage({ project }: { project: string }) {
         </div>
         <input type="search" placeholder="Find a node" aria-label="Find a node" value={text} onInput={(event) => setText(event.currentTarget.value)}
           onKeyDown={(event) => { if (event.key === "Enter" && found?.size) { const [first] = found; choose(first); controls.current?.centre(first); } }} />
-        {select("type", "Artifact type", [["", "Every type"], ...(graph?.types ?? []).map((one) => [one, one] as [string, string])])}
-        {select("job_type", "Job type", [["", "Every job type"], ...(graph?.job_types ?? []).map((one) => [one, one] as [string, string])])}
-        {select("state", "State", [["", "Every state"], ["finished", "finished"], ["failed,killed,lost", "failed"], ["running", "running"]])}
+        {select("type", "Artifact type", [["", "All types"], ...(graph?.types ?? []).map((one) => [one, one] as [string, string])])}
+        {select("job_type", "Job type", [["", "All jobs"], ...(graph?.job_types ?? []).map((one) => [one, one] as [string, string])])}
+        {select("state", "State", [["", "All states"], ["finished", "finished"], ["failed,killed,lost", "failed"], ["running", "running"]])}
         {select("since", "Time", times)}
         <span class="grow" />
         <div class="segments" role="group" aria-label="View">

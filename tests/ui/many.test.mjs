@@ -1,0 +1,90 @@
+// A store of many runs: pages come, the graph clusters and says so, and one node can be looked at.
+// How long each takes is printed; CI's machines are too busy to judge it.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { launch } from "./browser.mjs";
+
+const runs = Number(process.env.ARTFS_MANY_RUNS ?? 20000);
+const directory = mkdtempSync("/tmp/artfs-test-many-");
+let ui, browser, page, origin;
+
+before(async () => {
+  execFileSync(process.env.ARTFS_MANY, [`${directory}/store`, String(runs)]);
+  ui = spawn(process.env.ARTFS_ART, ["ui", "--store", `${directory}/store`, "--project", "many"], { stdio: ["ignore", "pipe", "inherit"] });
+  const address = await new Promise((done) => ui.stdout.on("data", (chunk) => { const found = String(chunk).match(/http:\S+/); if (found) done(found[0]); }));
+  origin = new URL(address).origin;
+  browser = await launch();
+  page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  page.setDefaultTimeout(120000);
+  await page.goto(address);
+});
+after(async () => {
+  await browser?.close();
+  ui?.kill("SIGTERM");
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const timed = async (t, what, work) => {
+  const begun = performance.now();
+  await work();
+  t.diagnostic(`${what}: ${Math.round(performance.now() - begun)} ms with ${runs} runs`);
+};
+
+test("the first page is there, and its counts follow", async (t) => {
+  await timed(t, "first page", () => page.getByText(`run-${runs - 1}`).first().waitFor());
+  await timed(t, "counts", () => page.getByText(runs.toLocaleString("en"), { exact: true }).first().waitFor());
+});
+
+test("the graph is drawn, clustered where it is too large", async (t) => {
+  await timed(t, "graph, collapsed", async () => {
+    await page.goto(`${origin}/p/many/graph`);
+    await page.locator("[data-node='train'].bad, [data-node='evaluate'].bad").first().waitFor();
+  });
+  await timed(t, "graph, exploded", async () => {
+    await page.goto(`${origin}/p/many/graph?form=exploded`);
+    await page.getByText(/are drawn by artifact and job type/).waitFor();
+    await page.locator("[data-node='train']").waitFor({ state: "attached" });
+  });
+  await timed(t, "one run and what it came from", async () => {
+    await page.goto(`${origin}/p/many/graph?form=exploded&focus=run-${runs - 1}&direction=up&depth=3`);
+    await page.locator("svg .node, svg .far-run").first().waitFor();
+  });
+});
+
+test("thousands of nodes are laid out, and move", async (t) => {
+  let nodes = 0;
+  await timed(t, "4,000 and more nodes", async () => {
+    await page.route("**/api/projects/many/graph?*", async (route) => {
+      const some = { nodes: [], edges: [] };
+      for (let i = 0; i < 2400; ++i) {
+        some.nodes.push({ id: `train:r${i}`, kind: "run", job_type: "train", run: `r${i}`, state: "finished", states: { finished: 1 }, count: 1 });
+        some.nodes.push({ id: `model:m:v${i}`, kind: "artifact", type: "model", artifact: "m", version: `v${i}`, count: 1 });
+        some.edges.push({ from: `train:r${i}`, to: `model:m:v${i}`, kind: "log", count: 1 });
+        if (i >= 40) some.edges.push({ from: `model:m:v${i - 40}`, to: `train:r${i}`, kind: "use", count: 1 });
+      }
+      nodes = some.nodes.length;
+      await route.fulfill({ json: { ...some, form: "exploded", clustered: false, instances: nodes, most_nodes: 5000, types: ["model"], job_types: ["train"] } });
+    });
+    await page.goto(`${origin}/p/many/graph?form=exploded&q=all`);
+    await page.locator("svg .far-run").waitFor();
+  });
+  const canvas = page.locator(".canvas");
+  await canvas.focus();
+  await timed(t, "thirty steps of moving and zooming", async () => {
+    for (let i = 0; i < 30; ++i) await page.keyboard.press(["ArrowLeft", "+", "ArrowUp"][i % 3]);
+    await page.locator("svg [data-node]").first().waitFor({ state: "attached" });
+  });
+  // Only what is in sight is drawn.
+  assert.ok((await page.locator("svg [data-node]").count()) < nodes);
+});
+
+test("runs are paged", async (t) => {
+  await timed(t, "runs", async () => {
+    await page.goto(`${origin}/p/many/runs?sort=name`);
+    await page.getByText(`1 to 100 of ${runs.toLocaleString("en")}`).waitFor();
+  });
+  await page.getByRole("button", { name: "Older" }).click();
+  await page.getByText(/^101 to 200/).waitFor();
+});
