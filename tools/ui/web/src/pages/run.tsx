@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { FullRun, Media, Metrics } from "../api";
 import { enc, query } from "../api";
 import { Charts } from "../charts";
@@ -121,7 +121,7 @@ function MediaOf({ base, live }: { base: string; live: boolean }) {
 
 function Lightbox({ address, of, close }: { address: string; of: Media; close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => { dialog.current?.showModal(); }, []);
+  useLayoutEffect(() => { dialog.current?.showModal(); }, []);
   return (
     <dialog ref={dialog} class="lightbox" onClose={close} onClick={close} aria-label={of.path}>
       <img src={address} alt={of.caption ?? of.path} /><p><strong>{of.caption}</strong> <span class="mono muted">{of.path}</span></p><button type="button">Close</button>
