@@ -125,6 +125,16 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
     return () => { observer.disconnect(); at.removeEventListener("wheel", wheel); };
   }, []);
 
+  // The panel beside takes room when something is chosen: what is chosen stays in sight.
+  useEffect(() => {
+    const i = chosen ? index.get(chosen) : undefined;
+    if (i === undefined || !layout.nodes[i]) return;
+    see((was) => {
+      const right = (layout.nodes[i].x + boxes[i].width) * was.scale + was.x, over = right - size.width + 24;
+      return over > 0 ? { ...was, x: was.x - over } : was;
+    });
+  }, [size.width, chosen]);
+
   const pointers = useRef(new Map<number, { x: number; y: number }>());
   const down = (event: PointerEvent) => {
     pointers.current.set(event.pointerId, { x: event.clientX, y: event.clientY });
