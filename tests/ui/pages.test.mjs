@@ -236,8 +236,10 @@ test("a version is described and tagged, and an alias dropped only when asked tw
   await page.getByLabel("Aliases").fill("best");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("The <b>better</b> one").first().waitFor();
+  await page.getByRole("button", { name: "Edit" }).waitFor();
   const version = store.json("show", "net:best");
   assert.deepEqual([version.version, version.tags, version.description], ["v1", ["checked"], "The <b>better</b> one"]);
+  await page.locator(".chip-alias", { hasText: "best" }).waitFor();
   await page.getByRole("button", { name: "Edit" }).click();
   await page.getByLabel("Aliases").fill("");
   await page.getByRole("button", { name: "Save" }).click();
