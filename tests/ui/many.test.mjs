@@ -1,5 +1,6 @@
 // A store of many runs: pages come, the graph clusters and says so, and one node can be looked at.
 // How long each takes is printed; CI's machines are too busy to judge it.
+import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -50,6 +51,33 @@ test("the graph is drawn, clustered where it is too large", async (t) => {
     await page.goto(`${origin}/p/many/graph?form=exploded&focus=run-${runs - 1}&direction=up&depth=3`);
     await page.locator("svg .node, svg .far-run").first().waitFor();
   });
+});
+
+test("thousands of nodes are laid out, and move", async (t) => {
+  let nodes = 0;
+  await timed(t, "4,000 and more nodes", async () => {
+    await page.route("**/api/projects/many/graph?*", async (route) => {
+      const some = { nodes: [], edges: [] };
+      for (let i = 0; i < 2400; ++i) {
+        some.nodes.push({ id: `train:r${i}`, kind: "run", job_type: "train", run: `r${i}`, state: "finished", states: { finished: 1 }, count: 1 });
+        some.nodes.push({ id: `model:m:v${i}`, kind: "artifact", type: "model", artifact: "m", version: `v${i}`, count: 1 });
+        some.edges.push({ from: `train:r${i}`, to: `model:m:v${i}`, kind: "log", count: 1 });
+        if (i >= 40) some.edges.push({ from: `model:m:v${i - 40}`, to: `train:r${i}`, kind: "use", count: 1 });
+      }
+      nodes = some.nodes.length;
+      await route.fulfill({ json: { ...some, form: "exploded", clustered: false, instances: nodes, most_nodes: 5000, types: ["model"], job_types: ["train"] } });
+    });
+    await page.goto(`${origin}/p/many/graph?form=exploded&q=all`);
+    await page.locator("svg .far-run").waitFor();
+  });
+  const canvas = page.locator(".canvas");
+  await canvas.focus();
+  await timed(t, "thirty steps of moving and zooming", async () => {
+    for (let i = 0; i < 30; ++i) await page.keyboard.press(["Shift+ArrowLeft", "+", "Shift+ArrowRight"][i % 3]);
+    await page.locator("svg [data-node]").first().waitFor({ state: "attached" });
+  });
+  // Only what is in sight is drawn.
+  assert.ok((await page.locator("svg [data-node]").count()) < nodes);
 });
 
 test("runs are paged", async (t) => {
