@@ -32,9 +32,6 @@ Json change(const Place& place, const Request& request) {
     auto what = text("change");
     if (std::find(known.begin(), known.end(), what) == known.end())
         throw Failure(exit_usage, "a change is one of describe, tag, alias and unalias");
-    if (place.site.project != request.parts[0])
-        throw Failure(exit_refused, "the daemon serves project '" + place.site.project +
-                                        "': start art ui with --project " + request.parts[0]);
     Json order;
     {
         View view(place);
@@ -44,7 +41,7 @@ Json change(const Place& place, const Request& request) {
     order["change"] = what;
     for (const char* key : {"text", "add", "remove", "names"})
         if (body.contains(key)) order[key] = body[key];
-    if (!ask_daemon(place.site.store, order))
+    if (!ask_daemon({place.site.store, request.parts[0], {}}, order))
         throw Failure(exit_refused, "no daemon serves the store: art mount starts one");
     place.index->forget();
     return {{"ok", true}};

@@ -64,7 +64,13 @@ private:
         marks_.pop_back();
         return items;
     }
+    // One value may be in many others: a short file could ask for more memory than there is.
+    void count_items(std::size_t more) {
+        items_ += more;
+        if (items_ > most_values) throw FormatError("the pickle is too large to look into");
+    }
     void push_items(Is is, std::vector<Pickled> items) {
+        count_items(items.size());
         auto* value = make(is);
         value->items = std::move(items);
         push(value);
@@ -75,6 +81,7 @@ private:
         push_items(Is::tuple, std::move(items));
     }
     void add_to_top(const std::vector<Pickled>& items) {
+        count_items(items.size());
         auto& into = top()->items;
         into.insert(into.end(), items.begin(), items.end());
     }
@@ -101,6 +108,7 @@ private:
     void call(bool with_state) {
         auto* arguments = pop();
         auto* function = pop();
+        count_items(arguments->items.size());
         std::vector<Pickled> items{function};
         if (with_state || arguments->is != Is::tuple)
             items.push_back(arguments);
@@ -299,6 +307,7 @@ private:
     std::vector<Pickled> stack_;
     std::vector<std::size_t> marks_;
     std::unordered_map<std::uint64_t, Pickled> memo_;
+    std::size_t items_ = 0;
     std::deque<PickleValue> values_;
 };
 

@@ -27,6 +27,15 @@ Json daemon_status(const Place& place) {
     }
 }
 
+// One daemon may have several projects mounted.
+Json of_project(const Json& status, const char* list, const std::string& project) {
+    auto rows = Json::array();
+    if (status.is_object())
+        for (const auto& row : status[list])
+            if (row.value("project", "") == project) rows.push_back(row);
+    return rows;
+}
+
 Json kept_drafts(View& view, const std::string& project) {
     auto list = Json::array();
     for (const auto& draft : view.txn().drafts()) {
@@ -109,10 +118,18 @@ Json list_projects(const Place& place, const Request&) {
     if (std::find(names.begin(), names.end(), place.site.project) == names.end())
         names.push_back(place.site.project);
     std::sort(names.begin(), names.end());
+    // Of several mountpoints of a project, the one that art ui was started for.
+    auto mounts = Json::object();
+    auto status = daemon_status(place);
+    if (status.is_object())
+        for (const auto& row : status["mounts"]) {
+            auto name = row["project"].get<std::string>();
+            if (!mounts.contains(name) || row["path"] == place.site.mountpoint.string())
+                mounts[name] = row["path"];
+        }
     return {{"store", place.site.store.string()},
             {"project", place.site.project},
-            {"mount",
-             place.site.mountpoint.empty() ? Json(nullptr) : Json(place.site.mountpoint.string())},
+            {"mounts", mounts},
             {"projects", names}};
 }
 
@@ -128,17 +145,19 @@ Json show_project(const Place& place, const Request& request) {
     for (const auto& version : stale_versions(view.txn(), project))
         stale.push_back(describe_version(view.reading(), version, Detail::brief));
     auto status = daemon_status(place);
-    bool mounted_here = status.is_object() && place.site.project == project;
+    auto mounts = of_project(status, "mounts", project);
+    bool mounted_here = !mounts.empty();
     return {{"project", project},
             {"counts", counts_of(index.get())},
             {"runs", newest_runs(view, project, 8)},
             {"versions", newest_versions(view, artifacts, 8)},
             {"stale", stale},
-            {"drafts", mounted_here ? status["drafts"] : kept_drafts(view, project)},
-            {"live", mounted_here ? status["runs"] : Json::array()},
+            {"drafts",
+             mounted_here ? of_project(status, "drafts", project) : kept_drafts(view, project)},
+            {"live", of_project(status, "runs", project)},
             {"warnings", mounted_here ? status["warnings"] : Json::array()},
             {"daemon", status.is_object() ? status["daemon"] : Json(nullptr)},
-            {"mounts", status.is_object() ? status["mounts"] : Json::array()}};
+            {"mounts", mounts}};
 }
 
 // Artifacts, and runs newest first, whose name has the text in it.

@@ -51,7 +51,8 @@ Files kept_files(View& view, const RunRecord& run) {
 std::optional<Files> live_files(View& view, const RunRecord& run) {
     std::optional<Json> reply;
     try {
-        reply = ask_daemon(view.place().site.store, {{"op", "run-data"}, {"run", run.id.text()}});
+        reply = ask_daemon({view.place().site.store, run.project, {}},
+                           {{"op", "run-data"}, {"run", run.id.text()}});
     } catch (const Failure&) {
         return std::nullopt;
     }

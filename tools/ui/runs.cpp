@@ -24,18 +24,62 @@ std::optional<std::string> text_of(View& view, const std::map<std::string, RunFi
     return read_bytes(open_run_file(view, run, path), 0, most);
 }
 
-// Config and summary, also of a run that is not over.
-Json described(View& view, const RunRecord& run) {
-    Json live;
-    if (run.state == RunState::running && !run.data) {
+// What config.json and summary.json say; null where the run has not written them.
+struct Written {
+    Json config;
+    Json summary;
+};
+
+Written written_by(View& view, const RunRecord& run) {
+    Written written;
+    auto each = [&](auto&& text_at) {
+        if (auto text = text_at("config.json")) written.config = parse_metadata(*text);
+        if (auto text = text_at("summary.json")) written.summary = parse_metadata(*text);
+    };
+    if (run.data) {
+        // Beside them there may be thousands of images: they are looked up, not listed.
+        auto root = view.txn().snapshot(*run.data).root;
+        each([&](const char* path) -> std::optional<std::string> {
+            auto found = find_path(view.reading().nodes, root, path);
+            if (!found || found->entry.kind != Kind::file) return std::nullopt;
+            return object_text(view.reading().store, found->entry.digest);
+        });
+    } else if (run.state == RunState::running) {
         auto files = run_files(view, run);
-        for (const char* name : {"config", "summary"})
-            if (auto text = text_of(view, files, run, std::string(name) + ".json"))
-                live[name] = parse_metadata(*text);
+        each([&](const char* path) { return text_of(view, files, run, path); });
     }
-    if (live.is_null()) live = Json::object();
-    return describe_run(view.reading(), run, Detail::full, live.value("config", Json()),
-                        live.value("summary", Json()));
+    return written;
+}
+
+// A row of the table: without the files of its uses, of which there may be a million.
+Json row_of(View& view, const RunRecord& run) {
+    auto row = describe_run(view.reading(), run, Detail::brief);
+    auto written = written_by(view, run);
+    row["config"] = run.config.is_object() ? run.config : Json::object();
+    if (written.config.is_object()) row["config"].update(written.config);
+    row["summary"] = written.summary.is_object() ? written.summary : Json::object();
+    return row;
+}
+
+// The leaf of a row that a column's name leads to, "summary.test.accuracy"; null if it has none.
+Json leaf_of(const Json& row, const std::string& column) {
+    const Json* at = &row;
+    std::string name = column;
+    while (at->is_object()) {
+        if (auto found = at->find(name); found != at->end()) return *found;
+        // A key may have dots itself.
+        const Json* next = nullptr;
+        for (auto dot = name.find('.'); dot != std::string::npos && next == nullptr;
+             dot = name.find('.', dot + 1))
+            if (auto found = at->find(name.substr(0, dot)); found != at->end()) {
+                next = &*found;
+                name.erase(0, dot + 1);
+                break;
+            }
+        if (next == nullptr) return nullptr;
+        at = next;
+    }
+    return nullptr;
 }
 
 bool is_any(const std::vector<std::string>& wanted, const std::string& value) {
@@ -70,7 +114,7 @@ std::int64_t duration_of(const IndexedRun& run) {
     return to_ns(run.ended.value_or(now())) - to_ns(run.started);
 }
 
-// By what the index has; a column of config or summary is sorted among the rows that are shown.
+// By what the index has.
 void sort_runs(std::vector<const IndexedRun*>& runs, const std::string& key, bool descending) {
     auto by = [&](auto value) {
         std::stable_sort(runs.begin(), runs.end(), [&](const auto* a, const auto* b) {
@@ -82,6 +126,26 @@ void sort_runs(std::vector<const IndexedRun*>& runs, const std::string& key, boo
     if (key == "job_type") by([](const IndexedRun& run) { return run.job_type; });
     if (key == "state") by([](const IndexedRun& run) { return std::string(to_string(run.state)); });
     if (key == "duration") by([](const IndexedRun& run) { return duration_of(run); });
+}
+
+// More runs than this are not read for the sake of a sort.
+constexpr std::size_t most_read = 5000;
+
+bool is_column(const std::string& key) {
+    return key.starts_with("config.") || key.starts_with("summary.");
+}
+
+// Numbers before texts; what has no such value comes last, whichever way.
+void sort_rows(std::vector<Json>& rows, const std::string& column, bool descending) {
+    std::vector<std::pair<Json, std::size_t>> keys;
+    for (std::size_t i = 0; i < rows.size(); ++i) keys.emplace_back(leaf_of(rows[i], column), i);
+    std::stable_sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
+        if (a.first.is_null() || b.first.is_null()) return !a.first.is_null() && b.first.is_null();
+        return descending ? b.first < a.first : a.first < b.first;
+    });
+    std::vector<Json> sorted;
+    for (const auto& [key, at] : keys) sorted.push_back(std::move(rows[at]));
+    rows = std::move(sorted);
 }
 
 // captions.json beside images: [{"file": "00.png", "caption": "7,2"}].
@@ -103,22 +167,36 @@ Json list_runs(const Place& place, const Request& request) {
     View view(place);
     auto index = place.index->of(request.parts[0]);
     auto runs = chosen(*index, request);
-    sort_runs(runs, request.text("sort"), request.text("order") == "desc");
+    auto key = request.text("sort");
+    bool descending = request.text("order") == "desc";
+    sort_runs(runs, key, descending);
     auto offset = std::min<std::size_t>(request.number("offset", 0), runs.size());
     auto limit = std::min<std::size_t>(request.number("limit", 100), 1000);
+    bool reads_all = is_column(key) && runs.size() <= most_read;
+    std::vector<Json> rows;
+    for (std::size_t i = reads_all ? 0 : offset;
+         i < runs.size() && (reads_all || rows.size() < limit); ++i)
+        if (auto record = view.txn().run(runs[i]->id)) rows.push_back(row_of(view, *record));
+    if (is_column(key)) sort_rows(rows, key, descending);
     auto list = Json::array();
-    for (std::size_t i = offset; i < runs.size() && list.size() < limit; ++i)
-        if (auto record = view.txn().run(runs[i]->id)) list.push_back(described(view, *record));
+    for (auto i = reads_all ? offset : 0; i < rows.size() && list.size() < limit; ++i)
+        list.push_back(std::move(rows[i]));
     std::set<std::string> job_types;
     for (const auto& run : index->runs)
         if (run.listed) job_types.insert(lossy_utf8(run.job_type));
-    return {{"total", runs.size()}, {"offset", offset}, {"job_types", job_types}, {"runs", list}};
+    return {{"total", runs.size()},
+            {"offset", offset},
+            {"sorted", reads_all || !is_column(key)},
+            {"job_types", job_types},
+            {"runs", list}};
 }
 
 Json show_run(const Place& place, const Request& request) {
     View view(place);
     auto run = run_of(view, request);
-    auto document = described(view, run);
+    Written live;
+    if (!run.data) live = written_by(view, run);
+    auto document = describe_run(view.reading(), run, Detail::full, live.config, live.summary);
     auto files = Json::array();
     for (const auto& [path, file] : run_files(view, run)) {
         Json row{{"size", file.size}};

@@ -88,7 +88,10 @@ public:
         zip_error_init(&error);
         auto* source =
             zip_source_filep_create(file_, offset, static_cast<zip_int64_t>(length), &error);
-        if (source == nullptr) throw FormatError("the file cannot be read");
+        if (source == nullptr) {
+            std::fclose(file_);
+            throw FormatError("the file cannot be read");
+        }
         archive_ = zip_open_from_source(source, ZIP_RDONLY, &error);
         if (archive_ == nullptr) {
             zip_source_free(source);
@@ -239,6 +242,8 @@ Result<Json> read_tensors(const std::string& ending, int fd, std::uint64_t offse
         return ending == "npz" ? from_npz(archive) : from_torch(archive);
     } catch (const FormatError& damage) {
         return fail(EINVAL, damage.what());
+    } catch (const Json::exception&) {
+        return fail(EINVAL, "the header has values of other types than it should");
     }
 }
 

@@ -7,7 +7,7 @@ export interface Version {
 }
 export interface FullVersion extends Version {
   used_by: string[]; metadata: Record<string, unknown>; sealed_metadata: Record<string, unknown>; entries: number;
-  merged_with: string | null;
+  merged_with: string | null; diverged: string[];
 }
 export interface Edge { artifact: string; version: string; segment: number; files?: string[] }
 export interface Run {
@@ -15,9 +15,10 @@ export interface Run {
   exit_known: boolean; cwd: string; user: string; host: string; started: string; ended: string | null; tags: string[];
   segments: number; commands: string[][]; command: string[]; parent: string | null; logs: Edge[];
 }
-export interface FullRun extends Run {
+export interface RunRow extends Run { config: Record<string, unknown>; summary: Record<string, unknown> }
+export interface FullRun extends RunRow {
   executable: string; executable_sha256: string | null; git: { commit: string; dirty: boolean } | null;
-  environment: Record<string, string>; config: Record<string, unknown>; summary: Record<string, unknown>;
+  environment: Record<string, string>; resumes: string | null; peeks: { artifact: string; run: string; path: string }[];
   uses: Edge[]; confirmed: Edge[]; drafts: { artifact: string; base: string | null; size: number; age_seconds: number }[];
   description?: string; data_files?: { path: string; size: number }[];
 }

@@ -15,7 +15,7 @@ import { VersionsPage } from "./pages/versions";
 import { Link, navigate, useWhere } from "./router";
 import "./style.css";
 
-interface Projects { store: string; project: string; mount: string | null; projects: string[] }
+interface Projects { store: string; project: string; mounts: Record<string, string>; projects: string[] }
 
 function Theme() {
   const [theme, set] = useState(() => localStorage.getItem("theme") ?? "");
@@ -98,7 +98,7 @@ function NotFound() {
 function page(project: string, parts: string[], projects: Projects) {
   const [kind, name, version, more] = parts;
   if (more !== undefined) return <NotFound />;
-  if (kind === undefined) return <OverviewPage project={project} mount={projects.mount} />;
+  if (kind === undefined) return <OverviewPage project={project} />;
   if (kind === "graph" && name === undefined) return <GraphPage project={project} />;
   if (kind === "runs" && version === undefined) return name === undefined ? <RunsPage project={project} /> : <RunPage project={project} run={name} />;
   if (kind === "compare" && name === undefined) return <ComparePage project={project} />;
@@ -106,7 +106,7 @@ function page(project: string, parts: string[], projects: Projects) {
     if (name === undefined) return <ArtifactsPage project={project} />;
     if (version === undefined) return <ArtifactPage project={project} artifact={name} />;
     if (version === "compare") return <VersionsPage project={project} artifact={name} />;
-    return <VersionPage project={project} artifact={name} version={version} mount={project === projects.project ? projects.mount : null} />;
+    return <VersionPage project={project} artifact={name} version={version} mount={projects.mounts[project] ?? null} />;
   }
   return <NotFound />;
 }

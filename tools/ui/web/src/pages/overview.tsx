@@ -18,7 +18,7 @@ function Number({ of, name, to, children }: { of: number; name: string; to: stri
   return <Link to={to} class="number"><strong>{of.toLocaleString("en")}</strong><span>{name}</span><small>{children}</small></Link>;
 }
 
-export function OverviewPage({ project, mount }: { project: string; mount: string | null }) {
+export function OverviewPage({ project }: { project: string }) {
   useTitle(project);
   const overview = useData<Overview>(`/api/projects/${enc(project)}`);
   const base = projectPath(project);
@@ -27,13 +27,13 @@ export function OverviewPage({ project, mount }: { project: string; mount: strin
       <div class="head"><h1>{project}</h1></div>
       <Shown of={overview} what="the project">{(data) => {
         const counts = data.counts ?? { artifacts: 0, versions: 0, runs: 0, edges: 0, states: {}, job_types: {}, types: {} };
-        const here = data.mounts.filter((one) => one.project === project);
+        const here = data.mounts, mount = here[0]?.path ?? "MOUNT";
         const failed = (counts.states.failed ?? 0) + (counts.states.killed ?? 0) + (counts.states.lost ?? 0);
         return (
           <>
             <p class="lead">
               {here.length > 0 ? <>Mounted on <code>{here[0].path}</code>{" "}<span class="muted">· {here[0].passthrough ? "files are read straight from the store" : here[0].passthrough_why}</span></>
-                : <>Not mounted now: these pages read the store. <code>art mount {mount ?? "DIR"}</code> mounts it.</>}
+                : <>Not mounted now: these pages read the store. <code>art mount DIR --project {project}</code> mounts it.</>}
             </p>
             {data.warnings.map((one) => <p class="warning" key={one}>{one}</p>)}
             {data.counts === null && <p class="muted" role="status">Counting runs and versions…</p>}
@@ -46,7 +46,7 @@ export function OverviewPage({ project, mount }: { project: string; mount: strin
             {data.counts && counts.runs === 0 && counts.artifacts === 0 && (
               <Empty title="Nothing here yet">
                 <p>Run a program that writes below the mount; its run and what it wrote appear here by themselves:</p>
-                <pre>mkdir -p {mount ?? "MOUNT"}/my-data/latest{"\n"}cp data.csv {mount ?? "MOUNT"}/my-data/latest/</pre>
+                <pre>mkdir -p {mount}/my-data/latest{"\n"}cp data.csv {mount}/my-data/latest/</pre>
               </Empty>
             )}
             <div class="two">

@@ -60,6 +60,7 @@ function Overview({ project, of }: { project: string; of: FullRun }) {
         ["Program", <span class="mono break" title={of.executable_sha256 ?? ""}>{of.executable}</span>],
         ["Git", of.git ? <><span class="mono">{of.git.commit.slice(0, 12)}</span>{of.git.dirty && <span class="warning-text"> with changes not committed</span>}</> : <span class="muted">no repository</span>],
         ...(of.parent ? [["Parent", <RunLink project={project} run={of.parent} />] as [string, preact.ComponentChildren]] : []),
+        ...(of.resumes ? [["Resumes", <RunLink project={project} run={of.resumes} />] as [string, preact.ComponentChildren]] : []),
         ...(of.description ? [["Notes", of.description] as [string, preact.ComponentChildren]] : []),
         ...(of.segments > 1 ? [["Segments", String(of.segments)] as [string, preact.ComponentChildren]] : []),
       ]} />
@@ -81,6 +82,7 @@ function Edges({ project, of }: { project: string; of: FullRun }) {
       {of.logs.length + of.confirmed.length === 0 ? <p class="muted">It made no version.</p> : <>
         {of.logs.map((log) => <div class="edge" key={log.artifact + log.version}><VersionLink project={project} artifact={log.artifact} version={log.version} /></div>)}
         {of.confirmed.map((log) => <div class="edge" key={"c" + log.artifact + log.version}><VersionLink project={project} artifact={log.artifact} version={log.version} /> <span class="muted">confirmed: the same content again</span></div>)}</>}
+      {of.peeks.length > 0 && <><h3>Unsealed files of other runs</h3><p class="muted">What it read of these has no version.</p>{of.peeks.slice(0, 12).map((peek) => <div class="edge" key={peek.run + peek.path}><span class="mono break">{peek.artifact}/@{peek.run}/{peek.path}</span></div>)}</>}
       {of.drafts.length > 0 && <><h3>Drafts</h3>{of.drafts.map((draft) => <div class="edge" key={draft.artifact}><span class="mono">{draft.artifact}</span> <span class="muted">{size(draft.size)}, not sealed</span></div>)}</>}
     </div>
   );

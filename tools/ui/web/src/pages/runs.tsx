@@ -1,17 +1,17 @@
 import { useEffect, useState } from "preact/hooks";
-import type { FullRun } from "../api";
+import type { RunRow } from "../api";
 import { enc, query } from "../api";
 import { count, duration, flat, value } from "../format";
 import { useData } from "../live";
 import { Empty, projectPath, RunLink, Shown, State, Tags, Time, useTitle, VersionLink } from "../parts";
 import { navigate, setQuery, useWhere } from "../router";
 
-interface Listing { total: number; offset: number; job_types: string[]; runs: FullRun[] }
+interface Listing { total: number; offset: number; sorted: boolean; job_types: string[]; runs: RunRow[] }
 const states = ["running", "finished", "failed", "killed", "lost"];
 const sorts: Record<string, string> = { name: "name", job_type: "job_type", state: "state", started: "started", took: "duration" };
 
 // Leaves of config and summary that some shown run has, most frequent first.
-function columnsOf(runs: FullRun[]): string[] {
+function columnsOf(runs: RunRow[]): string[] {
   const counts = new Map<string, number>();
   for (const run of runs)
     for (const [kind, of] of [["summary", run.summary], ["config", run.config]] as const)
@@ -19,14 +19,9 @@ function columnsOf(runs: FullRun[]): string[] {
   return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).map(([name]) => name);
 }
 
-function cell(run: FullRun, column: string): unknown {
+function cell(run: RunRow, column: string): unknown {
   const [kind, ...rest] = column.split(".");
   return flat(kind === "config" ? run.config : run.summary)[rest.join(".")];
-}
-
-function order(a: unknown, b: unknown): number {
-  if (a === undefined || b === undefined) return a === b ? 0 : a === undefined ? 1 : -1;
-  return typeof a === "number" && typeof b === "number" ? a - b : value(a).localeCompare(value(b));
 }
 
 export function RunsPage({ project }: { project: string }) {
@@ -40,17 +35,17 @@ export function RunsPage({ project }: { project: string }) {
     const timer = setTimeout(() => { if (text !== of("q")) setQuery({ q: text, page: null }); }, 200);
     return () => clearTimeout(timer);
   }, [text]);
+  const columns = of("columns").split(",").filter((name) => name !== "");
   const limit = 100, page = Number(of("page")) || 0;
   const sort = of("sort"), descending = of("order") === "desc";
   const listing = useData<Listing>(`/api/projects/${enc(project)}/runs${query({
     job_type: of("job_type"), state: of("state"), q: of("q"), artifact: of("artifact"), all: of("all"), limit, offset: page * limit,
-    sort: sorts[sort] ?? "", order: descending ? "desc" : "" })}`);
-  const columns = of("columns").split(",").filter((name) => name !== "");
+    sort: sorts[sort] ?? (columns.includes(sort) ? sort : ""), order: descending ? "desc" : "" })}`);
   const sortBy = (key: string) => setQuery(sort === key ? (descending ? { sort: null, order: null } : { sort: key, order: "desc" }) : { sort: key, order: null });
   const toggle = (run: string) => choose((before) => before.includes(run) ? before.filter((one) => one !== run) : [...before, run]);
   const head = (key: string, title: string) => (
     <th key={key} aria-sort={sort === key ? (descending ? "descending" : "ascending") : "none"}><button type="button" class="sort" onClick={() => sortBy(key)}>{title}{sort === key ? (descending ? " ↓" : " ↑") : ""}</button></th>);
-  const row = (run: FullRun) => (
+  const row = (run: RunRow) => (
     <tr key={run.id} class={chosen.includes(run.name) ? "chosen" : ""}>
       <td><input type="checkbox" aria-label={`Choose ${run.name}`} checked={chosen.includes(run.name)} onChange={() => toggle(run.name)} /></td>
       <td><RunLink project={project} run={run.name} /> <Tags of={run.tags} kind="tag" /></td><td>{run.job_type}</td><td><State of={run.state} /></td>
@@ -72,10 +67,8 @@ export function RunsPage({ project }: { project: string }) {
       </div>
       <Shown of={listing} what="the runs">{(data) => {
         const known = columnsOf(data.runs);
-        let runs = [...data.runs];
-        if (columns.includes(sort)) runs.sort((a, b) => (descending ? -1 : 1) * order(cell(a, sort), cell(b, sort)));
-        const groups: [string, FullRun[]][] = of("group") !== "job_type" ? [["", runs]]
-          : [...new Set(runs.map((run) => run.job_type))].map((type) => [type, runs.filter((run) => run.job_type === type)]);
+        const groups: [string, RunRow[]][] = of("group") !== "job_type" ? [["", data.runs]]
+          : [...new Set(data.runs.map((run) => run.job_type))].map((type) => [type, data.runs.filter((run) => run.job_type === type)]);
         return (
           <>
             {picking && (
@@ -83,6 +76,7 @@ export function RunsPage({ project }: { project: string }) {
                 {known.length === 0 ? <p class="muted">The shown runs have no config and no summary.</p> : known.slice(0, 80).map((name) => (
                   <label key={name}><input type="checkbox" checked={columns.includes(name)} onChange={(event) => setQuery({ columns: (event.currentTarget.checked ? [...columns, name] : columns.filter((one) => one !== name)).join(",") })} /> {name}</label>))}
               </fieldset>)}
+            {!data.sorted && <p class="notice" role="status">So many runs are sorted by {sort} only among those on this page. Filter, and all that fit are.</p>}
             {data.total === 0 ? <Empty title={location.search ? "No run fits" : "No run yet"}><p>{location.search ? "Take a filter away." : <>A program that reads or writes on the mount is recorded as a run. <code>art run -- COMMAND</code> also keeps what it prints.</>}</p></Empty> : (
               <div class="card scroll"><table class="list runs"><thead><tr><th><span class="hidden">Choose</span></th>{head("name", "Run")}{head("job_type", "Job type")}{head("state", "State")}{head("started", "Started")}{head("took", "Took")}<th>Logged</th>{columns.map((name) => head(name, name.replace(/^(config|summary)\./, "")))}</tr></thead>
                 {groups.map(([type, members]) => (

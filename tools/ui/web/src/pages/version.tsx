@@ -48,12 +48,14 @@ export function VersionPage({ project, artifact, version, mount }: { project: st
             {data.parent && <Link class="button" to={`${artifactPath(project, artifact)}/compare?from=${data.parent}&to=${data.version}`}>Compare with {data.parent}</Link>}
             <Link class="button" to={graphPath(project, `${data.type}:${reference}`)}>Show in the graph</Link></div>
           {data.description && <p class="lead">{data.description}</p>}
+          {data.diverged.length > 0 && <p class="warning">Made while another version was sealed: it does not have what that has in {data.diverged.slice(0, 5).map((one) => <code key={one}>{one}</code>)}{data.diverged.length > 5 && ` and ${data.diverged.length - 5} more`}.</p>}
           <div class="two">
             <Section title="Overview">
               <Facts rows={[
                 ["Made", <><Time of={data.created} />{data.logged_by.length > 0 && <> by {data.logged_by.slice(0, 5).map((run) => <span key={run}><RunLink project={project} run={run} /> </span>)}</>}</>],
                 ["Size", <>{size(data.size)} in {count(data.entries, "entry")}</>],
                 ["Changed", <>{count(data.changed, "file")}{data.parent && <> since <VersionLink project={project} artifact={artifact} version={data.parent} />, {data.carried_over} carried over</>}</>],
+                ...(data.merged_with ? [["Merged", <>with <VersionLink project={project} artifact={artifact} version={data.merged_with} /></>] as [string, preact.ComponentChildren]] : []),
                 ["Used by", data.used_by.length === 0 ? <span class="muted">no run yet</span> : <>{data.used_by.slice(0, 8).map((run) => <span key={run}><RunLink project={project} run={run} /> </span>)}{data.used_by.length > 8 && <span class="muted">and {data.used_by.length - 8} more</span>}</>],
                 ["Digest", <span class="mono break small-text">{data.digest}</span>],
               ]} />

@@ -1,10 +1,11 @@
+import { Fragment } from "preact";
 import type { FileRow, FullVersion } from "../api";
 import { enc } from "../api";
-import { fileAddress } from "../files";
+import { fileAddress, FileView } from "../files";
 import { flat, size, value } from "../format";
 import { useData } from "../live";
 import { artifactPath, Crumbs, Empty, Problem, projectPath, Section, Shown, Tags, Time, useTitle, VersionLink } from "../parts";
-import { useWhere } from "../router";
+import { setQuery, useWhere } from "../router";
 import { ApiError } from "../api";
 
 interface Changed { what: "added" | "removed" | "changed"; path: string; before?: FileRow; after?: FileRow }
@@ -30,6 +31,7 @@ export function VersionsPage({ project, artifact }: { project: string; artifact:
   useTitle(`${artifact}: ${from} and ${to}`, project);
   const base = `/api/projects/${enc(project)}/artifacts/${enc(artifact)}`;
   const loaded = useData<Comparison>(from && to ? `${base}/compare?from=${enc(from)}&to=${enc(to)}` : null);
+  const open = search.get("file") ?? "";
   const at = (version: string) => `${base}/versions/${version}`;
   return (
     <>
@@ -48,11 +50,16 @@ export function VersionsPage({ project, artifact }: { project: string; artifact:
             {data.files.length === 0 ? <Empty title="The same files">The two versions hold the same content.</Empty> : (
               <div class="scroll"><table class="list"><thead><tr><th>What</th><th>Path</th><th>{data.from.version}</th><th>{data.to.version}</th></tr></thead><tbody>
                 {data.files.map((file) => (
-                  <tr key={file.path}><td><span class={`what what-${file.what}`}>{file.what}</span></td><td class="mono break">{file.path}</td>
+                  <Fragment key={file.path}><tr><td><span class={`what what-${file.what}`}>{file.what}</span></td>
+                    <td><button type="button" class="text-button mono" aria-expanded={open === file.path} onClick={() => setQuery({ file: open === file.path ? null : file.path })}>{file.path}</button></td>
                     {[[file.before, at(data.from.version)] as const, [file.after, at(data.to.version)] as const].map(([side, where], i) => (
                       <td key={i}>{side ? <>{isPicture(file.path) && side.type === "file" && <img class="thumb" loading="lazy" src={fileAddress(where, file.path)} alt={`${file.path} of ${i ? data.to.version : data.from.version}`} />}
                         <span class="num">{size(side.size)}</span></> : <span class="muted">–</span>}</td>))}
-                  </tr>))}
+                  </tr>
+                    {open === file.path && <tr class="beside"><td colSpan={4}><div class="two">
+                      {([[file.before, data.from], [file.after, data.to]] as const).map(([side, of]) => (
+                        <div key={of.version}>{side?.type === "file" ? <FileView base={at(of.version)} path={file.path} reference={`${artifact}:${of.version}`} /> : <p class="muted pad">{of.version} has no such file.</p>}</div>))}
+                    </div></td></tr>}</Fragment>))}
               </tbody></table></div>)}
           </Section>
         </>)}
