@@ -4,6 +4,6 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "/",
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  esbuild: { jsx: "automatic", jsxImportSource: "preact" },
   worker: { format: "es" },
 });
