@@ -48,6 +48,7 @@ void note_places(const Overlay& overlay, NodeSource& nodes, const Snapshot& snap
 struct Resolved {
     Snapshot snapshot;
     std::unordered_map<Digest, DirRef> directories;  // that changed, by their stored digest
+    HashedFiles files;                               // that were met
 };
 Resolved resolve_tree(NodeSource& nodes, const Snapshot& reference, const Snapshot& frozen,
                       const HashedFiles& files, const NodeSink& sink);

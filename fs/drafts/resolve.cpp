@@ -21,6 +21,7 @@ public:
             if (entry.kind == Kind::file) {
                 auto file = files_.find(entry.digest);
                 if (file == files_.end()) return;
+                result_.files.insert(*file);
                 entry.digest = file->second.digest;
                 entry.size = file->second.size;
             } else if (entry.kind == Kind::directory) {

@@ -257,6 +257,8 @@ Ready make_ready(const SealContext& context, const FrozenDraft& draft, const Fro
         ready.snapshot = std::move(resolved.snapshot);
         ready.tree = tree_id(ready.snapshot);
         promotion.directories = std::move(resolved.directories);
+        // Also those of earlier drafts: what was built on this tree has met only this one.
+        promotion.files = std::move(resolved.files);
     }
     ready.digest = version_digest(ready.snapshot);
     records.emplace(ready.tree.digest, encode_snapshot(ready.snapshot));

@@ -27,15 +27,15 @@ bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TR
 std::shared_ptr<DataFile> Filesystem::clean_file(const Digest& digest) {
     // In a frozen tree that is not sealed yet the bytes are still where they were written.
     if (auto staging = mount_.session.stand_in(digest)) return mount_.files.staging(*staging);
-    return mount_.files.object(digest);
+    return mount_.files.object(mount_.session.known_digest(digest));
 }
 
 std::optional<Digest> Filesystem::object_of(const Resolved& resolved) const {
     if (const auto* of = std::get_if<OfVersion>(&resolved)) return of->entry.digest;
-    if (const auto* of = std::get_if<OfBase>(&resolved)) return of->located.entry.digest;
+    if (const auto* of = std::get_if<OfBase>(&resolved)) return mount_.session.known_digest(of->located.entry.digest);
     if (const auto* of = std::get_if<OfView>(&resolved))
         if (of->node->staging == 0 && !of->node->inline_text && of->node->special == 0)
-            return of->node->digest;
+            return mount_.session.known_digest(of->node->digest);
     return std::nullopt;
 }
 
@@ -126,6 +126,8 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, s
     }
     if (auto staging = mount_.session.stand_in(from.digest); staging && from.staging == 0)
         from.staging = *staging;
+    else
+        from.digest = mount_.session.known_digest(from.digest);
     if (from.staging != 0) {
         if (auto open = mount_.files.open_staging(from.staging)) {
             struct stat status {};

@@ -99,6 +99,11 @@ const Session::PastRun* Session::past_run(const RunId& id) const {
     return nullptr;
 }
 
+const Digest& Session::known_digest(const Digest& digest) const {
+    auto found = hashed_as_.find(digest);
+    return found == hashed_as_.end() ? digest : found->second;
+}
+
 std::optional<std::uint64_t> Session::stand_in(const Digest& digest) const {
     auto found = stand_ins_.find(digest);
     if (found == stand_ins_.end()) return std::nullopt;
@@ -369,7 +374,11 @@ void Session::on(Promoted& record) {
         all = std::move(edge);
         run.dirty = true;
     }
-    for (const auto& [digest, hashed] : promotion.files) stand_ins_.erase(digest);
+    for (const auto& [digest, hashed] : promotion.files) {
+        stand_ins_.erase(digest);
+        hashed_as_.insert_or_assign(digest, hashed.digest);
+    }
+    if (stand_ins_.empty()) hashed_as_.clear();
 }
 
 void Session::on(OwnedView& record) {

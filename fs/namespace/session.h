@@ -315,6 +315,9 @@ public:
     const PastRun* past_run(const RunId& id) const;
     // The staging file whose bytes the digest stands for.
     std::optional<std::uint64_t> stand_in(const Digest& digest) const;
+    // What it turned out to be, if that is known: a frozen tree made from another one still names
+    // the digest that stood for it.
+    const Digest& known_digest(const Digest& digest) const;
 
     // Open handles of a node, by how their data goes.
     struct OpenCounts {
@@ -376,6 +379,7 @@ private:
     std::map<ProcessKey, PastRun> past_runs_;
     std::deque<ProcessKey> past_order_;
     std::unordered_map<Digest, std::uint64_t> stand_ins_;
+    std::unordered_map<Digest, Digest> hashed_as_;  // while any stand-in is left
     std::uint32_t next_serial_ = 1;
     std::uint64_t next_handle_ = 1;
 };
