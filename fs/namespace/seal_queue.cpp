@@ -209,7 +209,7 @@ void SealQueue::promote(const Promotion& promotion) {
         for (auto& [artifact, base] : seal->order.run.pins)
             if (base.version == promotion.promised) base = promotion.base;
     }
-    mount_.session.apply(0, Promoted{promotion});
+    mount_.session.apply(0, Promoted{promotion, seals_.empty()});
 }
 
 void SealQueue::failed(const Shared& seal, const Error& error) {

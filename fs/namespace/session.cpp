@@ -163,7 +163,7 @@ void Session::on(OpenedView& record) {
     took_serial(view.base_serial);
     view_bases_[view.base_serial] = std::move(record.base);
     view_names_[{view.artifact, view.name}] = view.serial;
-    view.on_frozen = !stand_ins_.empty();
+    view.on_frozen = !stand_ins_.empty() || !hashed_as_.empty();
     if (auto run = runs_.find(view.run); run != runs_.end()) {
         if (view.kind == ViewKind::run_data)
             run->second.data_view = view.serial;
@@ -378,7 +378,7 @@ void Session::on(Promoted& record) {
         stand_ins_.erase(digest);
         hashed_as_.insert_or_assign(digest, hashed.digest);
     }
-    if (stand_ins_.empty()) hashed_as_.clear();
+    if (record.last && stand_ins_.empty()) hashed_as_.clear();
 }
 
 void Session::on(OwnedView& record) {

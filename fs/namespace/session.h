@@ -267,6 +267,7 @@ struct FrozeFiles {
 // A frozen tree was sealed: whoever built on it goes on upon the version.
 struct Promoted {
     Promotion promotion;
+    bool last = false;  // nothing else is frozen
 };
 
 using Record = std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
@@ -379,7 +380,7 @@ private:
     std::map<ProcessKey, PastRun> past_runs_;
     std::deque<ProcessKey> past_order_;
     std::unordered_map<Digest, std::uint64_t> stand_ins_;
-    std::unordered_map<Digest, Digest> hashed_as_;  // while any stand-in is left
+    std::unordered_map<Digest, Digest> hashed_as_;  // until nothing is frozen
     std::uint32_t next_serial_ = 1;
     std::uint64_t next_handle_ = 1;
 };
