@@ -177,6 +177,7 @@ private:
     Result<std::string> fetched(Request& request, std::function<Result<std::string>()> fetch);
     Result<std::string> view_fact(Request& request, const View& view, const std::string& fact);
     // Puts a file into a view's `.art` whole, or removes it (no text).
+    Result<const View*> view_with_document(NodeId node, const std::string& document);
     Result<> set_document(Request& request, const View& view, const std::string& name,
                           const std::string* text);
     Result<> set_xattrs(Request& request, NodeId node,

@@ -66,13 +66,8 @@ void RunKeeper::gather(const std::shared_ptr<Beginning>& run) {
         if (made.job_type.empty()) made.job_type = job_type_of(future);
         made.config = order.command.empty() ? nlohmann::json::object() : config_of(order.command);
         made.config.update(order.config);
-        made.cwd = facts.cwd;
         made.uid = facts.uid;
-        made.user = facts.user;
-        made.host = facts.host;
-        made.environment = facts.environment;
-        made.git_commit = facts.git_commit;
-        made.git_dirty = facts.git_dirty;
+        note_surroundings(facts, made);
         return {};
     };
     mount_.executor.offload(facts_of, [this, run](Result<> gathered) {

@@ -114,6 +114,7 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
     }
     LiveRun run;
     run.root = key;
+    run.interactive = caller.inferred.interactive;
     for (const auto& launcher : caller.inferred.launchers)
         run.launchers.push_back(launcher.process);
     auto& record = run.record;
@@ -175,6 +176,15 @@ void RunKeeper::join(const Request& request, LiveRun run) {
     watch(root, open_pidfd(root.pid));
 }
 
+void RunKeeper::note_surroundings(const RunFacts& facts, RunRecord& record) {
+    record.cwd = facts.cwd;
+    record.user = facts.user;
+    record.host = facts.host;
+    record.environment = facts.environment;
+    record.git_commit = facts.git_commit;
+    record.git_dirty = facts.git_dirty;
+}
+
 void RunKeeper::collect_facts(const RunId& run, std::shared_ptr<RootProcess> root) {
     ++pending_[run];
     mount_.executor.offload(
@@ -192,14 +202,9 @@ void RunKeeper::collect_facts(const RunId& run, std::shared_ptr<RootProcess> roo
             }
             if (record.job_type.empty() || !record.explicitly_started)
                 record.job_type = facts.job_type;
-            record.cwd = facts.cwd;
             record.executable = facts.executable;
             record.executable_digest = facts.executable_digest;
-            record.user = facts.user;
-            record.host = facts.host;
-            record.environment = facts.environment;
-            record.git_commit = facts.git_commit;
-            record.git_dirty = facts.git_dirty;
+            note_surroundings(facts, record);
             mount_.session.apply(0, ChangedRun{std::move(record), live->recorded});
             try_to_end(run);
         });

@@ -253,6 +253,7 @@ private:
     bool others_write(const RunId& run) const;
     void try_to_end_shared(const RunId& run);
     void close_left_views();
+    static void note_surroundings(const RunFacts& facts, RunRecord& record);
     void collect_facts(const RunId& run, std::shared_ptr<RootProcess> root);
     void collect_facts_after_exec(const RunId& run, const FileIdentity& before, unsigned tries);
     std::string fresh_name();
@@ -275,6 +276,7 @@ private:
     const Handle* writer_in(const View& view) const;
     tl::unexpected<Error> busy(const Handle& writer) const;
     Policy policy_of(const View& view) const;
+    CommitPolicy commit_policy_of(const View& view) const;
     bool seals_at_end(const LiveRun& run, const View& view) const;
     void watch_quiet(const View& view);
     void quiet_yet(std::uint32_t view, const DraftId& draft);

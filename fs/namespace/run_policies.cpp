@@ -8,6 +8,10 @@
 
 namespace artfs {
 
+namespace {
+constexpr std::chrono::seconds interactive_quiet{5};
+}  // namespace
+
 Policy RunKeeper::policy_of(const View& view) const {
     const auto* artifact = view.artifact ? mount_.loader.artifact(*view.artifact) : nullptr;
     if (artifact == nullptr) return {};
@@ -16,6 +20,14 @@ Policy RunKeeper::policy_of(const View& view) const {
         if (auto given = live->types.find(artifact->record.name); given != live->types.end())
             type = given->second;
     return mount_.config.policy(artifact->record.name, type);
+}
+
+CommitPolicy RunKeeper::commit_policy_of(const View& view) const {
+    if (auto commit = policy_of(view).commit) return *commit;
+    const auto* live = mount_.session.run(view.run);
+    // Its end may be days away.
+    if (live != nullptr && live->interactive) return {CommitPolicy::When::quiet, interactive_quiet};
+    return {};
 }
 
 bool RunKeeper::seals_at_end(const LiveRun& run, const View& view) const {
@@ -34,7 +46,7 @@ bool RunKeeper::seals_at_end(const LiveRun& run, const View& view) const {
 
 void RunKeeper::watch_quiet(const View& view) {
     if (view.kind != ViewKind::run) return;
-    auto commit = policy_of(view).commit.value_or(CommitPolicy{});
+    auto commit = commit_policy_of(view);
     if (commit.when != CommitPolicy::When::quiet) return;
     mount_.kernel.after(
         static_cast<unsigned>(commit.quiet.count()),
@@ -45,7 +57,7 @@ void RunKeeper::watch_quiet(const View& view) {
 void RunKeeper::quiet_yet(std::uint32_t serial, const DraftId& draft) {
     const auto* view = mount_.session.view(serial);
     if (view == nullptr || view->draft != draft || !view->abandoned.empty()) return;
-    auto wanted = policy_of(*view).commit.value_or(CommitPolicy{}).quiet;
+    auto wanted = commit_policy_of(*view).quiet;
     auto rest =
         wanted - std::chrono::duration_cast<std::chrono::milliseconds>(now() - view->changed);
     if (view->stage == DraftStage::open && rest.count() <= 0 && writer_in(*view) == nullptr &&

@@ -136,6 +136,7 @@ struct LiveRun {
     // What it opened through a launcher's view, before it had a view of its own.
     std::map<ArtifactId, Base> met;
     std::uint32_t data_view = 0;
+    bool interactive = false;  // somebody works in it: a notebook's kernel
     // Rule 4: what file tools do for a launcher, which is `root`.
     bool for_launcher = false;
     std::string launcher_name;

@@ -75,25 +75,31 @@ Result<> Filesystem::set_xattrs(Request& request, NodeId node,
     return {};
 }
 
+// The view whose `.art` has the file that a fact of its root stands for.
+Result<const View*> Filesystem::view_with_document(NodeId node, const std::string& document) {
+    auto resolved = resolve(node);
+    if (!resolved) return tl::unexpected(resolved.error());
+    if (std::holds_alternative<OfVersion>(*resolved)) return fail(EROFS, "versions never change");
+    const auto* own = std::get_if<OfView>(&*resolved);
+    if (own == nullptr || own->node->number != root_number ||
+        own->view->kind == ViewKind::run_data || document.empty())
+        return fail(EPERM, "a fact that cannot be changed");
+    return own->view;
+}
+
 Result<> Filesystem::setxattr(Request& request, NodeId node, const std::string& name,
                               const std::string& value, int flags) {
     if (is_fact(name)) {
-        auto resolved = resolve(node);
-        if (!resolved) return tl::unexpected(resolved.error());
-        if (std::holds_alternative<OfVersion>(*resolved))
-            return fail(EROFS, "versions never change");
-        const auto* own = std::get_if<OfView>(&*resolved);
         auto document = document_of(fact_of(name));
-        if (own == nullptr || own->node->number != root_number ||
-            own->view->kind != ViewKind::run || document.empty())
-            return fail(EPERM, "a fact that cannot be set");
-        auto there = own->view->overlay.find(mount_.loader.nodes(), art_dir_number, document);
+        auto view = view_with_document(node, document);
+        if (!view) return tl::unexpected(view.error());
+        auto there = (*view)->overlay.find(mount_.loader.nodes(), art_dir_number, document);
         bool exists = !std::holds_alternative<std::monostate>(there);
         if (!request.did(step_filled)) {
             if ((flags & XATTR_CREATE) != 0 && exists) return fail(EEXIST, "it is set");
             if ((flags & XATTR_REPLACE) != 0 && !exists) return no_attribute();
         }
-        return set_document(request, *own->view, document, &value);
+        return set_document(request, **view, document, &value);
     }
     if (name.starts_with("security."))
         return fail(EPERM, "capabilities and labels do not get into a store");
@@ -110,16 +116,10 @@ Result<> Filesystem::setxattr(Request& request, NodeId node, const std::string& 
 
 Result<> Filesystem::removexattr(Request& request, NodeId node, const std::string& name) {
     if (is_fact(name)) {
-        auto resolved = resolve(node);
-        if (!resolved) return tl::unexpected(resolved.error());
-        if (std::holds_alternative<OfVersion>(*resolved))
-            return fail(EROFS, "versions never change");
-        const auto* own = std::get_if<OfView>(&*resolved);
         auto document = document_of(fact_of(name));
-        if (own == nullptr || own->node->number != root_number ||
-            own->view->kind != ViewKind::run || document.empty())
-            return fail(EPERM, "a fact that cannot be removed");
-        return set_document(request, *own->view, document, nullptr);
+        auto view = view_with_document(node, document);
+        if (!view) return tl::unexpected(view.error());
+        return set_document(request, **view, document, nullptr);
     }
     return set_xattrs(request, node, [&](Xattrs& xattrs) -> Result<> {
         if (xattrs.erase(name) == 0) return no_attribute();
@@ -153,7 +153,7 @@ Result<std::string> Filesystem::getxattr(Request& request, NodeId node, const st
         } else if (of_version != nullptr && of_version->rank == 0) {
             return version_fact(request, of_version->tree->version, fact);
         } else if (of_view != nullptr && of_view->node->number == root_number &&
-                   of_view->view->kind == ViewKind::run) {
+                   of_view->view->kind != ViewKind::run_data) {
             return view_fact(request, *of_view->view, fact);
         }
         return no_attribute();

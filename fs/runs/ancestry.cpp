@@ -113,6 +113,8 @@ Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& 
         inferred.line_process = chain[end.below].pid;
         if (classes[end.below] == ProgramClass::launcher)
             inferred.line_launcher = inferred.line_process;
+        inferred.interactive = end.line == Line::supervisor && end.below > 0 &&
+                               is_interactive(lists, chain[end.below]);
     }
     std::size_t root = 0;
     for (std::size_t i = 0; i < end.below; ++i) {

@@ -54,6 +54,7 @@ struct Inferred {
     pid_t line_process = 0;      // 0: not one that we see
     pid_t line_launcher = 0;     // line_process if that is a launcher
     pid_t topmost_launcher = 0;  // below the line; 0: none
+    bool interactive = false;    // directly under a notebook's or an editor's server
     // The nearest first, the process itself where it is one; the line's last.
     std::vector<Launcher> launchers;
 

@@ -48,6 +48,16 @@ ProgramLists ProgramLists::built_in() {
         "art run", "art begin",
     };
 
+    // Notebooks and editors: somebody goes on working in what they start.
+    lists.interactive = {
+        "jupyter", "jupyter-lab", "jupyterlab", "jupyter-server", "jupyter-notebook", "notebook",
+        "jupyterhub", "jupyterhub-singleuser", "jupyter-kernelgateway", "jupyter-console",
+        "nbclassic", "zeppelin-server", "rserver", "rsession", "rstudio", "code-server",
+        "openvscode-server", "code", "code-insiders", "codium", "cursor", "code-tunnel",
+        "server-main.js", "bootstrap-fork", "remote-dev-server", "pycharm", "idea", "clion", "zed",
+        "zed-editor", "zed-remote-server", "theia", "emacs", "marimo",
+    };
+
     // They live long and start pieces of work that have nothing to do with each other.
     lists.supervisors = {
         // init and service managers
@@ -70,13 +80,6 @@ ProgramLists ProgramLists::built_in() {
         "slurmd", "slurmstepd", "pbs_mom", "sge_execd", "sge_shepherd", "condor_master",
         "condor_startd", "condor_starter", "flux-broker", "nomad", "raylet", "dask-worker",
         "dask-nanny", "dask worker",
-        // notebooks and editors' servers
-        "jupyter", "jupyter-lab", "jupyterlab", "jupyter-server", "jupyter-notebook", "notebook",
-        "jupyterhub", "jupyterhub-singleuser", "jupyter-kernelgateway", "jupyter-console",
-        "nbclassic", "zeppelin-server", "rserver", "rsession", "rstudio", "code-server",
-        "openvscode-server", "code", "code-insiders", "codium", "cursor", "code-tunnel",
-        "server-main.js", "bootstrap-fork", "remote-dev-server", "pycharm", "idea", "clion", "zed",
-        "zed-editor", "zed-remote-server", "theia", "emacs", "marimo",
         // workflow engines: each task is work of its own
         "snakemake", "nextflow", "nextflow.cli.Launcher", "airflow", "luigi", "luigid", "dvc",
         "prefect", "dagster-daemon", "dagster-webserver", "pyflyte", "argoexec", "cromwell",
@@ -95,6 +98,8 @@ ProgramLists ProgramLists::built_in() {
         // WSL's way in, and ours
         "wslhost", "artd",
     };
+    lists.supervisors.insert(lists.supervisors.end(), lists.interactive.begin(),
+                             lists.interactive.end());
 
     // They look at files and leave nothing behind.
     lists.observers = {

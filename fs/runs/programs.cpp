@@ -163,15 +163,26 @@ bool changes_files(const std::string& program, const std::vector<std::string>& a
 }
 }  // namespace
 
+namespace {
+// code-server, rserver and the like may be scripts.
+Names names_of_script(const ProcessFacts& facts) {
+    Names script;
+    std::string program = program_name(facts);
+    if (!is_shell(program)) return script;
+    if (auto invocation = invocation_of(program, facts.arguments); !invocation.script.empty())
+        script.names = {script_name(invocation)};
+    return script;
+}
+}  // namespace
+
+bool is_interactive(const ProgramLists& lists, const ProcessFacts& facts) {
+    return listed(lists.interactive, names_of_script(facts), false) ||
+           listed(lists.interactive, names_of(facts), false);
+}
+
 ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
     std::string program = program_name(facts);
-    if (is_shell(program)) {
-        // code-server, rserver and the like may be scripts.
-        Names script;
-        if (auto invocation = invocation_of(program, facts.arguments); !invocation.script.empty())
-            script.names = {script_name(invocation)};
-        if (listed(lists.supervisors, script, false)) return ProgramClass::supervisor;
-    }
+    if (listed(lists.supervisors, names_of_script(facts), false)) return ProgramClass::supervisor;
     Names names = names_of(facts);
     for (bool two_words : {true, false}) {
         if (listed(lists.supervisors, names, two_words)) return ProgramClass::supervisor;

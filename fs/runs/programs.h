@@ -22,12 +22,15 @@ const char* to_string(ProgramClass program_class);
 struct ProgramLists {
     std::vector<std::string> launchers;
     std::vector<std::string> supervisors;
+    std::vector<std::string> interactive;  // those of them that somebody works in
     std::vector<std::string> observers;
     std::vector<std::string> file_tools;
     static ProgramLists built_in();
 };
 
 ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts);
+// Of a supervisor: a notebook's or an editor's.
+bool is_interactive(const ProgramLists& lists, const ProcessFacts& facts);
 
 // "train" for ./train, train.py, python -m pkg.train, Rscript train.R.
 std::string job_type_of(const ProcessFacts& facts);

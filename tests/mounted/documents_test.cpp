@@ -218,6 +218,14 @@ TEST_CASE("facts are extended attributes", "[documents]") {
         mount.ok("ls a");
         CHECK(mount.json("show a:v2").at("description") == "");
     }
+    SECTION("of a launcher's view") {
+        mount.ok(
+            "cd a/latest && python3 -c 'import os; "
+            "os.setxattr(\".\", \"user.art.description\", b\"from here\"); "
+            "assert os.getxattr(\".\", \"user.art.description\") == b\"from here\"; "
+            "open(\"more\", \"w\").close()' && cd .. && ls . >/dev/null");
+        CHECK(mount.json("show a:v1").at("description") == "from here");
+    }
     SECTION("a type before the first version") {
         python(
             "os.mkdir('c'); put('c/latest/.', 'type', 'table')\n"

@@ -58,10 +58,22 @@ TEST_CASE("a quiet draft is sealed in mid-run, by policy", "[policies]") {
              ".pid) 2>/dev/null; do sleep 0.01; done");
     CHECK(mount.ok("cat a/v2/y") == "2");
     auto run = mount.json("show @" + mount.newest_run());
-    CHECK(run.at("segments") == 2);
     CHECK(mount.logs(mount.newest_run()) == Names{"a:v1", "a:v2"});
     CHECK(run.at("logs")[0].at("segment") == 1);
     CHECK(run.at("logs")[1].at("segment") == 2);
+}
+
+TEST_CASE("what somebody works in seals when it is quiet, not at its end", "[policies]") {
+    TestMount mount;
+    auto server = (mount.directory() / "jupyter-server").string();
+    auto sign = (mount.directory() / "go").string();
+    std::ofstream(server) << "artfs_actor write a/latest/x 1 : await " + sign + "\n";
+    mount.ok("mkdir a; sh " + server + " >/dev/null & echo $! > " + sign + ".pid");
+    await_versions(mount, "a", 1);
+    CHECK(mount.json("show @" + mount.newest_run()).at("state") == "running");
+    mount.ok("touch " + sign + "; while kill -0 $(cat " + sign +
+             ".pid) 2>/dev/null; do sleep 0.01; done");
+    CHECK(mount.json("ls a").size() == 1);
 }
 
 TEST_CASE("a write to .art/commit seals and returns when it is durable", "[policies]") {
@@ -210,6 +222,29 @@ TEST_CASE("a resumed run goes on where the other left its drafts", "[resume]") {
     auto run = mount.newest_run();
     CHECK(mount.logs(run).empty());
     CHECK(mount.json("show @" + run).at("confirmed").size() == 1);
+}
+
+TEST_CASE("what a process does after its run's seal is the next segment", "[segments]") {
+    TestMount mount;
+    mount.ok("mkdir a b; actor write b/latest/in 1");
+    auto sign = (mount.directory() / "sign").string();
+    // The child lives on when the run's root has exited and its draft is sealed. (Who was started
+    // in the clock tick of the end counts as started after it.)
+    mount.ok("art run -- sh -c 'artfs_actor write a/latest/x 1; artfs_actor await " + sign +
+             " : read b/latest/in : write a/latest/y 2 : touch " + sign +
+             ".done >/dev/null 2>&1 & sleep 0.1'");
+    await_versions(mount, "a", 1);
+    auto run = mount.newest_run();
+    CHECK(mount.ok("cat a/v0/x; ls a/v0") == "1x\n");
+    mount.ok("touch " + sign + "; actor await " + sign + ".done");
+    await_versions(mount, "a", 2);
+    CHECK(mount.ok("cat a/v1/x a/v1/y") == "12");
+    CHECK(mount.newest_run() == run);
+    auto document = mount.json("show @" + run);
+    CHECK(document.at("segments") == 2);
+    REQUIRE(document.at("uses").size() == 1);
+    CHECK(document.at("uses")[0].at("segment") == 2);
+    CHECK(mount.logs(run) == Names{"a:v0", "a:v1"});
 }
 
 TEST_CASE("a run with a dead root and a living writer is lingering, and nobody waits",
