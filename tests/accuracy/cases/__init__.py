@@ -7,20 +7,12 @@ from harness.case import Case
 GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes", "tools", "python", "shell",
           "explicit", "namespaces", "services"]
 
-# What is being built.
-COMING = {
-    "merging (design 4)": "make-j",
-}
-
 
 def all_cases():
     cases = []
     for group in GROUPS:
         for name, what in importlib.import_module(f"cases.{group}").CASES.items():
             keywords = {"script": what} if isinstance(what, str) else what
-            for what, coming in COMING.items():
-                if name in coming.split():
-                    keywords = {**keywords, "known": what + " is not there yet"}
             cases.append(Case(group, name, **keywords))
     count = collections.Counter(case.name for case in cases)
     if twice := [name for name, times in count.items() if times > 1]:
