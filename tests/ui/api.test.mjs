@@ -119,6 +119,15 @@ test("tensors are read, and nothing in a pickle is run", async () => {
   assert.equal((await preview("x.json")).kind, "json");
 });
 
+test("runs are sorted by a column, over all pages", async () => {
+  const names = async (query) => (await store.api(`/runs?${query}`)).runs.map((one) => one.name);
+  assert.deepEqual((await names("sort=summary.accuracy&order=desc")).slice(0, 2), ["train-2", "train-1"]);
+  assert.deepEqual(await names("sort=summary.accuracy&offset=1&limit=1"), ["train-2"]);
+  const page = await store.api("/runs?sort=config.rate");
+  assert.equal(page.sorted, true);
+  assert.deepEqual(page.runs.slice(0, 2).map((one) => one.config.rate), [0.01, 0.1]);
+});
+
 test("the graph is that of art graph", async () => {
   const ids = (graph) => [graph.nodes.map((one) => one.id).sort(), graph.edges.map((one) => `${one.kind} ${one.from} ${one.to}`).sort()];
   assert.deepEqual(ids(await store.api("/graph?form=exploded")), ids(store.json("graph", "--explode")));

@@ -21,7 +21,7 @@ export function smoothed(values: (number | null)[], weight: number): (number | n
   });
 }
 
-const axisNames = ["step", "_step", "global_step", "example_ct", "iteration", "iter", "epoch"];
+export const axisNames = ["step", "_step", "global_step", "example_ct", "iteration", "iter", "epoch"];
 const timeNames = ["time", "_timestamp", "timestamp", "wall_time"];
 
 export function axesOf(metrics: Metrics[]): string[] {
@@ -86,21 +86,33 @@ export function Chart({ title, series, axis, smooth, log, tall, colours = palett
       axes: [{ stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: 30 },
         { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: 56, values: (_, ticks) => ticks.map((one) => (one === null ? "" : number(one))) }],
       legend: { show: true, live: true }, cursor: { points: { size: 6 } },
+      hooks: { setCursor: [(of) => { if ((of.cursor.left ?? -1) < 0) showLast(of); }] },
     };
     const made = new uPlot(options, data, at);
     plot.current = made;
+    showLast(made);
     const resize = new ResizeObserver(() => made.setSize({ width: width(), height: tall ? 420 : 220 }));
     resize.observe(at);
     return () => { resize.disconnect(); made.destroy(); plot.current = null; };
   }, [key]);
   const shown = JSON.stringify([data, smooth]);
-  useEffect(() => { plot.current?.setData(data); }, [shown]);
+  useEffect(() => { plot.current?.setData(data); if (plot.current) showLast(plot.current); }, [shown]);
   const last = series.map((one) => `${one.name} ends at ${number(one.y[one.y.length - 1] ?? 0)}`).join(", ");
   return (
     <figure class={`chart${tall ? " tall" : ""}${series.length > 1 ? " many" : ""}`} aria-label={`${title} over ${axis}: ${last}`}>
       <figcaption>{title}</figcaption><div ref={box} class="plot" />
     </figure>
   );
+}
+
+// While nothing is pointed at, the legend says where each line ends.
+function showLast(plot: uPlot) {
+  const last = (values: ArrayLike<number | null | undefined>) => {
+    let i = values.length - 1;
+    while (i >= 0 && (values[i] === null || values[i] === undefined)) --i;
+    return i < 0 ? null : i;
+  };
+  plot.setLegend({ idxs: plot.data.map((values) => last(values as ArrayLike<number | null>)) }, false);
 }
 
 // One list of x for all series, as uPlot wants it.

@@ -26,11 +26,16 @@ function withDagre(boxes: Box[], lines: Line[]): Layout {
   dagre.layout(graph);
   const size = graph.graph();
   const byId = new Map(boxes.map((box) => [box.id, box]));
-  // Forward lines leave at the right and arrive at the left, where dagre would take the nearest side.
+  const pairs = new Set(lines.map((line) => `${line.from}\n${line.to}`));
+  // Forward lines leave at the right and arrive at the left, where dagre would take the nearest side. Of the
+  // places where it bends a line to the next layer nothing stands; two that go to and fro are kept apart.
   const ends = (line: Line, points: [number, number][]): [number, number][] => {
-    const from = graph.node(line.from), to = graph.node(line.to);
-    const out = from.x + byId.get(line.from)!.width / 2, into = to.x - byId.get(line.to)!.width / 2;
-    return out < into ? [[out, from.y], ...points.slice(1, -1).filter(([x]) => x > out && x < into), [into, to.y]] : points;
+    const from = graph.node(line.from), to = graph.node(line.to), half = (id: string) => byId.get(id)!.width / 2;
+    const out = from.x + half(line.from), into = to.x - half(line.to);
+    const apart = pairs.has(`${line.to}\n${line.from}`) ? 9 : 0;
+    if (out < into) return [[out, from.y + apart], ...(points.length > 3 ? points.slice(1, -1).filter(([x]) => x > out && x < into) : []), [into, to.y + apart]];
+    const left = from.x - half(line.from), right = to.x + half(line.to);
+    return left > right && points.length <= 3 ? [[left, from.y - apart], [right, to.y - apart]] : points;
   };
   return {
     nodes: boxes.map((box) => { const at = graph.node(box.id); return { x: at.x - box.width / 2, y: at.y - box.height / 2 }; }),

@@ -1,6 +1,6 @@
 // The shown graph as a file: an SVG that stands by itself, or a PNG of it.
 
-const copied = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "font-family", "opacity", "text-anchor", "rx"];
+const copied = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "font-family", "opacity", "text-anchor", "rx", "paint-order", "stroke-linejoin"];
 
 function alone(svg: SVGSVGElement, width: number, height: number): string {
   const copy = svg.cloneNode(true) as SVGSVGElement;

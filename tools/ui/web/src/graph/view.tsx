@@ -36,6 +36,14 @@ function boxOf(node: GraphNode, form: string): Box {
   return { id: node.id, width: Math.min(320, Math.max(96, Math.ceil(letters) + 56)), height: 48 };
 }
 
+// Nodes that stand below one another are of the same width, as far as that wastes no room.
+function boxesOf(graph: Graph): Box[] {
+  const boxes = graph.nodes.map((node) => boxOf(node, graph.form)), widest = new Map<string, number>();
+  const family = (node: GraphNode) => (graph.form === "collapsed" ? node.kind : `${node.kind} ${node.kind === "run" ? node.job_type : node.artifact}`);
+  graph.nodes.forEach((node, i) => widest.set(family(node), Math.max(widest.get(family(node)) ?? 0, Math.min(boxes[i].width, 220))));
+  return boxes.map((box, i) => ({ ...box, width: Math.max(box.width, widest.get(family(graph.nodes[i]))!) }));
+}
+
 // Laid out by a worker, so that the page stays awake; the last layout stays until the next is there.
 export function useLayout(graph: Graph | null): { graph: Graph; layout: Layout; boxes: Box[] } | null {
   const [state, set] = useState<{ graph: Graph; layout: Layout; boxes: Box[] } | null>(null);
@@ -47,7 +55,7 @@ export function useLayout(graph: Graph | null): { graph: Graph; layout: Layout; 
   }, []);
   useEffect(() => {
     if (!graph) return;
-    const boxes = graph.nodes.map((node) => boxOf(node, graph.form)), job = Math.random();
+    const boxes = boxesOf(graph), job = Math.random();
     const done = (event: MessageEvent<{ job: number; layout: Layout }>) => { if (event.data.job === job) set({ graph, layout: event.data.layout, boxes }); };
     worker.current!.addEventListener("message", done);
     worker.current!.postMessage({ job, boxes, lines: graph.edges.map(({ from, to }) => ({ from, to })) });
@@ -68,6 +76,11 @@ function curve(points: [number, number][]): string {
     before = point;
   }
   return path;
+}
+
+function middle(points: [number, number][]): { x: number; y: number } {
+  const after = points[Math.floor(points.length / 2)], before = points[Math.floor((points.length - 1) / 2)];
+  return { x: (before[0] + after[0]) / 2, y: (before[1] + after[1]) / 2 };
 }
 
 // In SVG the attribute's name has no capital.
@@ -109,7 +122,14 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
   }, [layout, index]);
   controls.current = { fit, zoom, centre };
 
-  useEffect(() => { fit(); }, [layout]);
+  // At first: all of it, but where its words could not be read, as on a phone, where it begins.
+  useEffect(() => {
+    fit();
+    const least = 0.5, at = frame.current!;
+    if (graph.nodes.length > 100 || Math.min(at.clientWidth / layout.width, at.clientHeight / layout.height) > least) return;
+    if (graph.focus) centre(graph.focus);
+    else see({ scale: least, x: 12, y: (at.clientHeight - layout.height * least) / 2 });
+  }, [layout]);
   useEffect(() => {
     const at = frame.current!;
     const observer = new ResizeObserver(() => resize({ width: at.clientWidth, height: at.clientHeight }));
@@ -244,7 +264,7 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
                 <g key={key} class={`link link-${one.kind}${key === chosenEdge ? " chosen" : ""}${dim(one.from) || dim(one.to) ? " dim" : ""}`}
                   onPointerEnter={() => ask(one, false)} onPointerLeave={() => ask(null, false)} onClick={() => { if (!drag.current?.moved) ask(one, true); }}>
                   <path d={path} class="touch" /><path d={path} class="line" marker-end={`url(#head-${one.kind})`} />
-                  {one.count > 1 && points.length > 0 && <text x={points[Math.floor(points.length / 2)][0]} y={points[Math.floor(points.length / 2)][1] - 5} class="link-count">{one.count.toLocaleString("en")}</text>}
+                  {one.count > 1 && <text {...middle(points)} dy="4" class="link-count">{one.count.toLocaleString("en")}</text>}
                 </g>);
             })}
             {graph.nodes.map((node, i) => {

@@ -6,8 +6,22 @@ import { useData } from "../live";
 import { artifactPath, Crumbs, Empty, projectPath, RunLink, Section, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { navigate } from "../router";
 
-interface Entry { when: string; who: string; what: string; detail: unknown }
+interface Entry { when: string; who: string; what: string; detail: Record<string, unknown> | null }
 interface Artifact { artifact: string; type: string; created: string; total: number; versions: Version[]; history: Entry[] }
+
+// What was done, as one would say it; what is not known here, as it is recorded.
+function said({ what, detail }: Entry): string {
+  const of = detail ?? {}, version = typeof of.version === "string" ? of.version : "";
+  const list = (key: string) => (Array.isArray(of[key]) ? (of[key] as unknown[]).map(value) : []);
+  switch (what) {
+    case "create": return `made, of type ${value(of.type)}`;
+    case "describe": return of.after ? `${version} described: “${value(of.after)}”` : `${version}: description taken away`;
+    case "tag": return `${version} ${[...list("add").map((tag) => `tagged ${tag}`), ...list("remove").map((tag) => `no longer ${tag}`)].join(", ")}`;
+    case "alias": return version ? `${value(of.alias)} set to ${version}${of.before ? `, was ${value(of.before)}` : ""}` : `${value(of.alias)} dropped${of.before ? `, was ${value(of.before)}` : ""}`;
+    case "metadata": return `${version}: metadata edited`;
+    default: return [what, version, ...Object.entries(of).filter(([key, one]) => key !== "version" && one !== null).map(([key, one]) => `${key} ${value(one)}`)].filter((word) => word !== "").join(" · ");
+  }
+}
 
 export function ArtifactPage({ project, artifact }: { project: string; artifact: string }) {
   useTitle(artifact, project);
@@ -45,7 +59,7 @@ export function ArtifactPage({ project, artifact }: { project: string; artifact:
           {data.history.length > 0 && (
             <Section title="History">
               <ul class="plain history">{data.history.slice(0, 100).map((entry) => (
-                <li key={entry.when + entry.what}><Time of={entry.when} /> <strong>{entry.what}</strong> <span class="muted">by {entry.who}</span> <span class="mono">{value(entry.detail) === "null" ? "" : value(entry.detail)}</span></li>))}</ul>
+                <li key={entry.when + entry.what}><span class="muted"><Time of={entry.when} /></span><span class="break">{said(entry)}</span><span class="muted">by {entry.who}</span></li>))}</ul>
             </Section>)}
         </>)}
       </Shown>

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ApiError, FullRun, Metrics } from "../api";
 import { enc, get } from "../api";
-import { Charts, palette } from "../charts";
+import { axisNames, Charts, palette } from "../charts";
 import { flat, number, value } from "../format";
 import { onChange } from "../live";
 import { Crumbs, Empty, Problem, projectPath, RunLink, Section, State, Time, useTitle } from "../parts";
@@ -104,5 +104,5 @@ function prefixed(prefix: string, of: Record<string, unknown>): Record<string, u
 }
 
 function lastOf(metrics: Metrics): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(metrics.columns).map(([key, column]) => [key, [...column].reverse().find((one) => one !== null) ?? undefined]));
+  return Object.fromEntries(Object.entries(metrics.columns).filter(([key]) => !axisNames.includes(key)).map(([key, column]) => [key, [...column].reverse().find((one) => one !== null) ?? undefined]));
 }
