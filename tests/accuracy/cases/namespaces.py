@@ -16,4 +16,6 @@ CASES = {
     "bubblewrap-bind": {"script": "bwrap --dev-bind / / --bind $ROOT/$CASE.in/latest /mnt "
                                   "artfs_ways openat /mnt/a $OUT/copy", "needs": "bwrap",
                         "root": True},
+    "podman": {"script": "$PROGRAMS/in-container artfs_ways openat $ROOT/$IN/a $ROOT/$OUT/copy",
+               "needs": "podman runc", "root": True},
 }

@@ -11,7 +11,7 @@ LAUNCHERS = {"sh", "bash", "dash", "make", "env", "time", "timeout", "nice", "no
              "bwrap"}
 # This program itself, as the mount is told in its configuration.
 HARNESS = "run"
-SUPERVISORS = {"cron", "snakemake", "jupyter-server", HARNESS}
+SUPERVISORS = {"cron", "snakemake", "jupyter-server", "podman", "conmon", "runc", HARNESS}
 OBSERVERS = {"ls", "cat", "head", "tail", "wc", "grep", "find", "stat", "du", "cmp", "diff", "tree",
              "file", "sha256sum", "md5sum", "less", "od", "readlink", "realpath", "jq"}
 FILE_TOOLS = {"cp", "mv", "rm", "mkdir", "rmdir", "touch", "ln", "tar", "rsync", "sed", "tee",
