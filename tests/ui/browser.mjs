@@ -1,8 +1,9 @@
 // Debian's Chromium, driven by playwright-core from the pages' own node_modules.
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 
-const modules = process.env.ARTFS_NODE_MODULES;
-export const load = createRequire(modules ? `${modules}/` : import.meta.url);
+const modules = process.env.ARTFS_NODE_MODULES ?? fileURLToPath(new URL("../../build/tools/ui/web/node_modules", import.meta.url));
+export const load = createRequire(`${modules}/`);
 export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 export function launch() {

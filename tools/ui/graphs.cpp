@@ -2,6 +2,8 @@
 // see.
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -152,97 +154,127 @@ Shown around(const ProjectIndex& index, const Focus& focus, const Request& reque
     return shown;
 }
 
-// Counts what comes twice.
+// Counts what comes twice. A million edges are counted by numbers; names are made once a node.
 class Drawing {
 public:
-    void node(const std::string& id, Json node, const char* state = nullptr) {
-        auto [found, added] = nodes_.emplace(id, list_.size());
+    using Number = std::uint32_t;
+
+    Number node(const std::string& id, const std::function<Json()>& make) {
+        auto [found, added] = numbers_.emplace(id, static_cast<Number>(nodes_.size()));
         if (added) {
-            node["id"] = id;
-            node["count"] = 0;
-            if (state != nullptr) node["states"] = Json::object();
-            list_.push_back(std::move(node));
+            nodes_.push_back({make(), 0, {}});
+            nodes_.back().document["id"] = id;
         }
-        auto& known = list_[found->second];
-        known["count"] = known["count"].get<std::size_t>() + 1;
-        if (state != nullptr) known["states"][state] = known["states"].value(state, 0) + 1;
+        return found->second;
     }
-    void edge(const std::string& from, const std::string& to, bool log) {
-        ++edges_[(log ? "l" : "u") + from + '\0' + to];
+    void count(Number number, std::optional<RunState> state = std::nullopt) {
+        ++nodes_[number].count;
+        if (state) ++nodes_[number].states[*state];
+    }
+    void edge(Number from, Number to, bool log) {
+        ++edges_[(std::uint64_t{from} << 33U) | (std::uint64_t{to} << 1U) | (log ? 1U : 0U)];
     }
     Json take() {
         auto edges = Json::array();
-        for (const auto& [key, count] : edges_) {
-            auto end = key.find('\0');
-            edges.push_back({{"from", key.substr(1, end - 1)},
-                             {"to", key.substr(end + 1)},
-                             {"kind", key[0] == 'l' ? "log" : "use"},
+        for (const auto& [key, count] : edges_)
+            edges.push_back({{"from", nodes_[key >> 33U].document["id"]},
+                             {"to", nodes_[(key >> 1U) & 0xffffffffU].document["id"]},
+                             {"kind", (key & 1U) != 0 ? "log" : "use"},
                              {"count", count}});
+        auto nodes = Json::array();
+        for (auto& node : nodes_) {
+            node.document["count"] = node.count;
+            for (const auto& [state, count] : node.states)
+                node.document["states"][to_string(state)] = count;
+            nodes.push_back(std::move(node.document));
         }
-        return {{"nodes", std::move(list_)}, {"edges", std::move(edges)}};
+        return {{"nodes", std::move(nodes)}, {"edges", std::move(edges)}};
     }
 
 private:
-    std::unordered_map<std::string, std::size_t> nodes_;
-    Json list_ = Json::array();
-    std::unordered_map<std::string, std::size_t> edges_;
+    struct Node {
+        Json document;
+        std::size_t count = 0;
+        std::map<RunState, std::size_t> states;
+    };
+    std::unordered_map<std::string, Number> numbers_;
+    std::vector<Node> nodes_;
+    std::unordered_map<std::uint64_t, std::size_t> edges_;
 };
 
 class Painter {
 public:
     Painter(const ProjectIndex& index, const Shown& shown, Form form)
-        : index_(index), shown_(shown), form_(form) {}
+        : index_(index), shown_(shown), form_(form), numbers_(index.versions.size()) {}
 
     Json paint() {
         for (std::size_t i = 0; i < index_.versions.size(); ++i)
-            if (shown_.versions[i]) version(index_.versions[i]);
+            if (shown_.versions[i]) version(i);
         for (std::size_t i = 0; i < index_.runs.size(); ++i)
             if (shown_.runs[i]) run(index_.runs[i]);
         return drawing_.take();
     }
 
 private:
+    using Number = Drawing::Number;
+
+    bool single() const { return form_ == Form::instances || form_ == Form::segments; }
     std::string id_of(const IndexedVersion& version) const {
         const auto& artifact = index_.artifacts[version.artifact];
         if (form_ == Form::types) return artifact.type;
         if (form_ == Form::names) return artifact.type + ":" + artifact.name;
         return version_id(index_, version);
     }
-    std::string id_of(const IndexedRun& run, std::uint32_t segment) const {
-        if (form_ == Form::types || form_ == Form::names) return lossy_utf8(run.job_type);
-        return run_id(run, form_ == Form::segments ? segment : 1);
-    }
-    void version(const IndexedVersion& version) {
+    Json document_of(const IndexedVersion& version) const {
         const auto& artifact = index_.artifacts[version.artifact];
         Json node{{"kind", "artifact"}, {"type", artifact.type}};
         if (form_ != Form::types) node["artifact"] = artifact.name;
-        if (form_ == Form::instances || form_ == Form::segments) {
-            node["version"] = "v" + std::to_string(version.number);
-            node["latest"] = artifact.head == version.number;
-        }
-        drawing_.node(id_of(version), std::move(node));
+        if (!single()) return node;
+        node["version"] = "v" + std::to_string(version.number);
+        node["latest"] = artifact.head == version.number;
+        return node;
+    }
+    void version(std::size_t place) {
+        const auto& version = index_.versions[place];
+        // Versions of an artifact follow each other.
+        bool again = !single() && before_ && index_.versions[*before_].artifact == version.artifact;
+        numbers_[place] = again
+                              ? numbers_[*before_]
+                              : drawing_.node(id_of(version), [&] { return document_of(version); });
+        drawing_.count(numbers_[place]);
+        before_ = place;
+    }
+    Number node_of(const IndexedRun& run, std::uint32_t segment) {
+        auto id = single() ? run_id(run, form_ == Form::segments ? segment : 1)
+                           : lossy_utf8(run.job_type);
+        return drawing_.node(id, [&] {
+            Json node{{"kind", "run"}, {"job_type", lossy_utf8(run.job_type)}};
+            if (!single()) return node;
+            node["run"] = run.name;
+            node["state"] = to_string(run.state);
+            return node;
+        });
     }
     void run(const IndexedRun& run) {
-        std::set<std::uint32_t> segments{1};
-        if (form_ == Form::segments)
-            for (const auto& edge : run.edges) segments.insert(edge.segment);
-        std::string before;
-        for (auto segment : segments) {
-            auto id = id_of(run, segment);
-            Json node{{"kind", "run"}, {"job_type", lossy_utf8(run.job_type)}};
-            if (form_ == Form::instances || form_ == Form::segments) {
-                node["run"] = run.name;
-                node["state"] = to_string(run.state);
-            }
-            drawing_.node(id, std::move(node), to_string(run.state));
-            if (!before.empty()) drawing_.edge(before, id, false);
-            before = id;
-        }
+        std::map<std::uint32_t, Number> segments{{1, node_of(run, 1)}};
+        drawing_.count(segments[1], run.state);
+        if (form_ == Form::segments) add_segments(run, segments);
         for (const auto& edge : run.edges) {
             if (!shown_.versions[edge.version]) continue;
-            auto version = id_of(index_.versions[edge.version]);
-            auto id = id_of(run, edge.segment);
-            edge.log ? drawing_.edge(id, version, true) : drawing_.edge(version, id, false);
+            auto segment = form_ == Form::segments ? segments[edge.segment] : segments[1];
+            auto version = numbers_[edge.version];
+            edge.log ? drawing_.edge(segment, version, true)
+                     : drawing_.edge(version, segment, false);
+        }
+    }
+    void add_segments(const IndexedRun& run, std::map<std::uint32_t, Number>& segments) {
+        for (const auto& edge : run.edges) segments.emplace(edge.segment, 0);
+        std::optional<Number> before;
+        for (auto& [segment, number] : segments) {
+            number = node_of(run, segment);
+            if (segment != 1) drawing_.count(number, run.state);
+            if (before) drawing_.edge(*before, number, false);
+            before = number;
         }
     }
 
@@ -250,6 +282,8 @@ private:
     const Shown& shown_;
     Form form_;
     Drawing drawing_;
+    std::vector<Number> numbers_;  // of versions
+    std::optional<std::size_t> before_;
 };
 
 Form form_of(const Request& request) {

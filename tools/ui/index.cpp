@@ -8,6 +8,19 @@ namespace artfs::ui {
 
 namespace {
 
+ProjectCounts counted(const ProjectIndex& index) {
+    ProjectCounts counts;
+    for (const auto& artifact : index.artifacts) ++counts.types[artifact.type];
+    for (const auto& run : index.runs) {
+        counts.edges += run.edges.size();
+        if (!run.listed) continue;
+        ++counts.listed;
+        ++counts.states[run.state];
+        ++counts.job_types[run.job_type];
+    }
+    return counts;
+}
+
 ProjectIndex build(const ReadTxn& txn, const std::string& project) {
     ProjectIndex index;
     index.artifacts = txn.artifacts(project);
@@ -38,6 +51,7 @@ ProjectIndex build(const ReadTxn& txn, const std::string& project) {
         index.runs.push_back(std::move(indexed));
         return true;
     });
+    index.counts = counted(index);
     return index;
 }
 

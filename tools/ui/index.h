@@ -43,10 +43,20 @@ struct IndexedRun {
     std::vector<IndexedEdge> edges;
 };
 
+// Runs that are listed, by what they are; and all edges.
+struct ProjectCounts {
+    std::map<RunState, std::size_t> states;
+    std::map<std::string, std::size_t> job_types;
+    std::map<std::string, std::size_t> types;  // of artifacts
+    std::size_t listed = 0;
+    std::size_t edges = 0;
+};
+
 struct ProjectIndex {
     std::vector<ArtifactRecord> artifacts;  // by name
     std::vector<IndexedVersion> versions;   // by artifact, then number
     std::vector<IndexedRun> runs;           // newest first
+    ProjectCounts counts;
 };
 
 // Thread-safe.

@@ -88,26 +88,18 @@ Json newest_runs(View& view, const std::string& project, std::size_t limit) {
 // Null while they are being counted for the first time.
 Json counts_of(const ProjectIndex* index) {
     if (index == nullptr) return nullptr;
-    std::map<std::string, std::size_t> states;
-    std::map<std::string, std::size_t> job_types;
-    std::map<std::string, std::size_t> types;
-    std::size_t listed = 0;
-    std::size_t edges = 0;
-    for (const auto& run : index->runs) {
-        edges += run.edges.size();
-        if (!run.listed) continue;
-        ++listed;
-        ++states[to_string(run.state)];
-        ++job_types[lossy_utf8(run.job_type)];
-    }
-    for (const auto& artifact : index->artifacts) ++types[artifact.type];
+    const auto& counts = index->counts;
+    auto states = Json::object();
+    for (const auto& [state, count] : counts.states) states[to_string(state)] = count;
+    auto job_types = Json::object();
+    for (const auto& [type, count] : counts.job_types) job_types[lossy_utf8(type)] = count;
     return {{"artifacts", index->artifacts.size()},
             {"versions", index->versions.size()},
-            {"runs", listed},
-            {"edges", edges},
+            {"runs", counts.listed},
+            {"edges", counts.edges},
             {"states", states},
             {"job_types", job_types},
-            {"types", types}};
+            {"types", counts.types}};
 }
 
 }  // namespace

@@ -182,8 +182,7 @@ Json list_runs(const Place& place, const Request& request) {
     for (auto i = reads_all ? offset : 0; i < rows.size() && list.size() < limit; ++i)
         list.push_back(std::move(rows[i]));
     std::set<std::string> job_types;
-    for (const auto& run : index->runs)
-        if (run.listed) job_types.insert(lossy_utf8(run.job_type));
+    for (const auto& [type, count] : index->counts.job_types) job_types.insert(lossy_utf8(type));
     return {{"total", runs.size()},
             {"offset", offset},
             {"sorted", reads_all || !is_column(key)},

@@ -16,6 +16,8 @@ export function RunPage({ project, run }: { project: string; run: string }) {
   const base = `/api/projects/${enc(project)}/runs/${enc(run)}`;
   const loaded = useData<FullRun>(base, 5000);
   const live = loaded.data?.state === "running";
+  // Of what went wrong, the last words come first.
+  const bad = ["failed", "killed", "lost"].includes(loaded.data?.state ?? "");
   return (
     <>
       <Crumbs of={[["Runs", projectPath(project) + "/runs"], [run, null]]} />
@@ -23,24 +25,25 @@ export function RunPage({ project, run }: { project: string; run: string }) {
         <>
           <div class="head"><h1 class="mono">{data.name}</h1><span class="chip">{data.job_type}</span><State of={data.state} /><Tags of={data.tags} kind="tag" /><span class="grow" />
             <Link class="button" to={graphPath(project, `${data.job_type}:${data.name}`)}>Show in the graph</Link></div>
+          {bad && <LogOf base={base} live={false} />}
           <MetricsOf base={base} live={live} />
           <MediaOf base={base} live={live} />
           <div class="two">
-            <Section title="Overview"><Overview project={project} of={data} /></Section>
-            <Section title="Uses and logs"><Edges project={project} of={data} /></Section>
+            <div>
+              <Section title="Overview"><Overview project={project} of={data} /></Section>
+              <Section title="Config"><Values of={data.config} empty="No config: flags of the command and .art/run/config.json make it." /></Section>
+            </div>
+            <div>
+              <Section title="Uses and logs"><Edges project={project} of={data} /></Section>
+              <Section title="Summary"><Values of={data.summary} empty="No summary was written to .art/run/summary.json." /></Section>
+              <Section title="Run data">
+                {(data.data_files ?? []).length === 0 ? <p class="muted pad">The run wrote nothing below .art/run.</p> : (
+                  <ul class="plain files">{data.data_files!.slice(0, 200).map((file) => <li key={file.path}><a class="mono" href={`${base}/file${query({ path: file.path, download: true })}`} download>{file.path}</a> <span class="muted num">{size(file.size)}</span></li>)}</ul>)}
+              </Section>
+              <Section title="Environment"><Values of={data.environment} empty="No variable on the allow-list was set." /></Section>
+            </div>
           </div>
-          <div class="two">
-            <Section title="Config"><Values of={data.config} empty="No config: flags of the command and .art/run/config.json make it." /></Section>
-            <Section title="Summary"><Values of={data.summary} empty="No summary was written to .art/run/summary.json." /></Section>
-          </div>
-          <LogOf base={base} live={live} />
-          <div class="two">
-            <Section title="Environment"><Values of={data.environment} empty="No variable on the allow-list was set." /></Section>
-            <Section title="Run data">
-              {(data.data_files ?? []).length === 0 ? <p class="muted pad">The run wrote nothing below .art/run.</p> : (
-                <ul class="plain files">{data.data_files!.slice(0, 200).map((file) => <li key={file.path}><a class="mono" href={`${base}/file${query({ path: file.path, download: true })}`} download>{file.path}</a> <span class="muted num">{size(file.size)}</span></li>)}</ul>)}
-            </Section>
-          </div>
+          {!bad && <LogOf base={base} live={live} />}
         </>)}
       </Shown>
     </>
@@ -57,7 +60,7 @@ function Overview({ project, of }: { project: string; of: FullRun }) {
         ["State", <><State of={of.state} /> <span class="muted">{exit}</span></>],
         ["Started", <Time of={of.started} />], ["Took", duration((ended - Date.parse(of.started)) / 1000) + (of.ended ? "" : " so far")],
         ["In", <span class="mono break">{of.cwd}</span>], ["By", `${of.user} on ${of.host}`],
-        ["Program", <span class="mono break" title={of.executable_sha256 ?? ""}>{of.executable}</span>],
+        ...(of.executable ? [["Program", <span class="mono break" title={of.executable_sha256 ?? ""}>{of.executable}</span>] as [string, preact.ComponentChildren]] : []),
         ["Git", of.git ? <><span class="mono">{of.git.commit.slice(0, 12)}</span>{of.git.dirty && <span class="warning-text"> with changes not committed</span>}</> : <span class="muted">no repository</span>],
         ...(of.parent ? [["Parent", <RunLink project={project} run={of.parent} />] as [string, preact.ComponentChildren]] : []),
         ...(of.resumes ? [["Resumes", <RunLink project={project} run={of.resumes} />] as [string, preact.ComponentChildren]] : []),
@@ -132,11 +135,14 @@ function Lightbox({ address, of, close }: { address: string; of: Media; close: (
 
 function LogOf({ base, live }: { base: string; live: boolean }) {
   const loaded = useData<{ text: string | null; from: number; size: number }>(`${base}/log`, live ? look : 0);
+  const console = useRef<HTMLPreElement>(null), atEnd = useRef(true);
+  // New lines are followed, unless somebody has gone up to read.
+  useLayoutEffect(() => { if (console.current && atEnd.current) console.current.scrollTop = console.current.scrollHeight; }, [loaded.data]);
   return (
     <Section title="Console" side={loaded.data?.text != null && <a href={`${base}/file${query({ path: "output.log", download: true })}`} download>output.log, {size(loaded.data.size)}</a>}>
       <Shown of={loaded} what="the output">{(log) => log.text === null
         ? <p class="muted pad">What a run prints is kept when it is started with <code>art run -- COMMAND</code>.</p>
-        : <>{log.from > 0 && <p class="muted pad">The end of it; the whole is in output.log.</p>}<pre class="text console" tabIndex={0} aria-label="Console output">{log.text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replace(/[^\n]*\r(?!\n)/g, "")}</pre></>}
+        : <>{log.from > 0 && <p class="muted pad">The end of it; the whole is in output.log.</p>}<pre ref={console} class="text console" tabIndex={0} onScroll={({ currentTarget: at }) => { atEnd.current = at.scrollTop + at.clientHeight > at.scrollHeight - 24; }} aria-label="Console output">{log.text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replace(/[^\n]*\r(?!\n)/g, "")}</pre></>}
       </Shown>
     </Section>
   );
