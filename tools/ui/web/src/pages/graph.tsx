@@ -73,9 +73,9 @@ export function GraphPage({ project }: { project: string }) {
           <button type="button" disabled={!laid} onClick={() => void savePng(svg.current!, laid!.layout.width, laid!.layout.height, name)}>PNG</button>
         </div>
       </div>
-      {focus && <p class="notice">Only what <strong class="mono">{graph?.focus ?? focus}</strong> came from and went into.{" "}
-        {(["both", "up", "down"] as const).map((one) => <button key={one} type="button" class="small" aria-pressed={(of("direction") || "both") === one} onClick={() => setQuery({ direction: one === "both" ? null : one })}>{{ both: "both ways", up: "came from", down: "went into" }[one]}</button>)}{" "}
-        <button type="button" class="small" onClick={() => setQuery({ focus: null, direction: null }, false)}>Show everything</button></p>}
+      {focus && <div class="notice row"><span>Only what <strong class="mono">{graph?.focus ?? focus}</strong> came from and went into.</span>
+        <div class="segments" role="group" aria-label="Direction">{(["both", "up", "down"] as const).map((one) => <button key={one} type="button" class="small" aria-pressed={(of("direction") || "both") === one} onClick={() => setQuery({ direction: one === "both" ? null : one })}>{{ both: "both ways", up: "came from", down: "went into" }[one]}</button>)}</div>
+        <button type="button" class="small" onClick={() => setQuery({ focus: null, direction: null }, false)}>Show everything</button></div>}
       {graph?.clustered && <p class="notice" role="status">{graph.instances.toLocaleString("en")} nodes are more than {graph.most_nodes.toLocaleString("en")}: they are drawn {graph.form === "names" ? "by artifact and job type" : "by type"}. Filter, or focus on one node, to see each.</p>}
       {text && found && <p class="notice" role="status">{found.size === 0 ? `No node has “${text}” in its name.` : `${found.size} found; Enter goes to the first.`}</p>}
       {loaded.error && <Problem error={loaded.error} />}
