@@ -185,6 +185,10 @@ void run(const std::vector<std::string>& step) {
 int main(int argc, char** argv) {
     std::vector<std::string> step;
     for (int i = 1; i <= argc; ++i) {
+        if (i + 1 < argc && step.empty() && std::strcmp(argv[i], "exec") == 0) {
+            execv(argv[i + 1], argv + i + 1);  // exec PROGRAM ARGUMENT…: the rest of the line
+            die(argv[i + 1]);
+        }
         if (i < argc && std::strcmp(argv[i], ":") != 0) {
             step.emplace_back(argv[i]);
             continue;
