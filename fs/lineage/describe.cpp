@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
+#include "lineage/run_facts.h"
 #include "lineage/text.h"
 
 namespace artfs {
@@ -123,6 +125,35 @@ Json peeks_of(const Reading& at, const RunRecord& run) {
     return peeks;
 }
 
+Json run_in_brief(const Reading& at, const RunRecord& run) {
+    Json document{{"name", run.name},
+                  {"id", run.id.text()},
+                  {"project", run.project},
+                  {"job_type", lossy_utf8(run.job_type)},
+                  {"state", to_string(run.state)},
+                  {"exit_code", run.exit_code ? Json(*run.exit_code) : Json(nullptr)},
+                  {"signal", run.signal ? Json(*run.signal) : Json(nullptr)},
+                  {"exit_known", run.exit_known},
+                  {"cwd", lossy_utf8(run.cwd)},
+                  {"user", run.user},
+                  {"host", run.host},
+                  {"started", rfc3339(run.started)},
+                  {"ended", run.ended ? Json(rfc3339(*run.ended)) : Json(nullptr)},
+                  {"tags", run.tags},
+                  {"description", lossy_utf8(run.description)},
+                  {"segments", run.segments},
+                  {"commands", text_lists(run.commands)},
+                  {"parent", nullptr}};
+    document["command"] = run.commands.empty() ? Json::array() : Json(document["commands"].front());
+    if (run.parent)
+        if (auto parent = at.txn.run(*run.parent)) document["parent"] = parent->name;
+    document["resumes"] = nullptr;
+    if (auto before = run.resumes ? at.txn.run(*run.resumes) : std::nullopt)
+        document["resumes"] = before->name;
+    document["logs"] = logs_of(at, run, LogKind::logged);
+    return document;
+}
+
 }  // namespace
 
 std::optional<std::string> object_text(const Store& store, const Digest& digest) {
@@ -149,15 +180,22 @@ Json history_of(const ReadTxn& txn, const ArtifactId& artifact,
 }
 
 std::vector<std::string> files_of_use(const Reading& at, const UseEdge& use) {
-    std::vector<std::string> files;
-    if (use.metadata) files.emplace_back(".art/metadata.json");
+    return some_files_of_use(at, use, std::numeric_limits<std::size_t>::max()).paths;
+}
+
+SomeFiles some_files_of_use(const Reading& at, const UseEdge& use, std::size_t most) {
+    SomeFiles files;
+    files.count = use.ranks.cardinality() + (use.metadata ? 1 : 0);
+    if (use.metadata) files.paths.emplace_back(".art/metadata.json");
     if (auto version = at.txn.version(use.version); version && !version->gone) {
         auto snapshot = at.txn.snapshot(version->tree);
-        for (std::uint32_t rank : use.ranks)
+        for (std::uint32_t rank : use.ranks) {
+            if (files.paths.size() >= most) break;
             if (auto located = at_rank(at.nodes, snapshot.root, rank))
-                files.push_back(located->path);
+                files.paths.push_back(located->path);
+        }
     }
-    std::sort(files.begin(), files.end());
+    std::sort(files.paths.begin(), files.paths.end());
     return files;
 }
 
@@ -204,34 +242,9 @@ Json describe_version(const Reading& at, const VersionRecord& version, Detail de
     return document;
 }
 
-Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const Json& live_config,
-                  const Json& live_summary) {
-    Json document{{"name", run.name},
-                  {"id", run.id.text()},
-                  {"project", run.project},
-                  {"job_type", lossy_utf8(run.job_type)},
-                  {"state", to_string(run.state)},
-                  {"exit_code", run.exit_code ? Json(*run.exit_code) : Json(nullptr)},
-                  {"signal", run.signal ? Json(*run.signal) : Json(nullptr)},
-                  {"exit_known", run.exit_known},
-                  {"cwd", lossy_utf8(run.cwd)},
-                  {"user", run.user},
-                  {"host", run.host},
-                  {"started", rfc3339(run.started)},
-                  {"ended", run.ended ? Json(rfc3339(*run.ended)) : Json(nullptr)},
-                  {"tags", run.tags},
-                  {"description", lossy_utf8(run.description)},
-                  {"segments", run.segments},
-                  {"commands", text_lists(run.commands)},
-                  {"parent", nullptr}};
-    document["command"] = run.commands.empty() ? Json::array() : Json(document["commands"].front());
-    if (run.parent)
-        if (auto parent = at.txn.run(*run.parent)) document["parent"] = parent->name;
-    document["resumes"] = nullptr;
-    if (auto before = run.resumes ? at.txn.run(*run.resumes) : std::nullopt)
-        document["resumes"] = before->name;
-    document["logs"] = logs_of(at, run, LogKind::logged);
-    if (detail == Detail::brief) return document;
+Json run_facts(const Reading& at, const RunRecord& run, const Json& live_config,
+               const Json& live_summary) {
+    auto document = run_in_brief(at, run);
     document["executable"] = lossy_utf8(run.executable);
     document["executable_sha256"] =
         run.executable_digest ? Json(run.executable_digest->hex()) : Json(nullptr);
@@ -248,10 +261,17 @@ Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const 
     document["summary"] = Json::object();
     if (auto text = data_file(at, run, "summary.json")) document["summary"] = parse_metadata(*text);
     if (live_summary.is_object()) document["summary"] = live_summary;
-    document["uses"] = uses_of(at, run);
     document["confirmed"] = logs_of(at, run, LogKind::confirmed);
     document["drafts"] = drafts_of(at, run);
     document["peeks"] = peeks_of(at, run);
+    return document;
+}
+
+Json describe_run(const Reading& at, const RunRecord& run, Detail detail, const Json& live_config,
+                  const Json& live_summary) {
+    if (detail == Detail::brief) return run_in_brief(at, run);
+    auto document = run_facts(at, run, live_config, live_summary);
+    document["uses"] = uses_of(at, run);
     return document;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "lineage/run_facts.h"
 #include "lineage/text.h"
 
 namespace artfs {
@@ -203,7 +204,8 @@ private:
     }
 
     std::vector<std::string> files(const UseEdge& use) const {
-        return query_.files ? files_of_use(at_, use) : std::vector<std::string>();
+        return query_.files ? some_files_of_use(at_, use, query_.most_files).paths
+                            : std::vector<std::string>();
     }
 
     void version(const VersionRecord& version, unsigned depth, std::vector<std::string> used) {

@@ -1,6 +1,7 @@
 // The graph of a project: runs and versions, bipartite and directed.
 #pragma once
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -59,6 +60,7 @@ struct LineageQuery {
     Direction direction = Direction::upstream;
     unsigned depth = 1000;
     bool files = false;
+    std::size_t most_files = std::numeric_limits<std::size_t>::max();  // of one use edge
 };
 std::vector<LineageStep> lineage_of(const Reading& at, const LineageQuery& query);
 

@@ -138,6 +138,18 @@ test("the graph is that of art graph", async () => {
   assert.deepEqual(edge.files, ["readme.txt"]);
 });
 
+test("of very many used files some are listed, and all are counted", async () => {
+  const directory = `${store.mount}/many/latest`;
+  store.run("make-1", "make", `mkdir -p ${store.mount}/many && cd ${directory} && for i in $(seq 300); do echo $i > file-$i; done`);
+  store.run("scan-1", "scan", `cat ${directory}/* > /dev/null`);
+  const [use] = (await store.api("/runs/scan-1")).uses;
+  assert.deepEqual([use.artifact, use.count, use.files.length], ["many", 300, 200]);
+  const edge = await store.api("/edge?artifact=many&version=v0&run=scan-1");
+  assert.deepEqual([edge.count, edge.of, edge.files.length], [300, 300, 300]);
+  const steps = await store.api("/lineage?of=@scan-1");
+  assert.equal(steps.find((one) => one.node === "dataset:many:v0").files.length, 20);
+});
+
 test("a store that goes away is said, and found again", async () => {
   await (await store.fetch("/api/projects")).json();
   renameSync(`${store.store}/catalog`, `${store.store}/elsewhere`);

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "lineage/graph.h"
+#include "lineage/run_facts.h"
 #include "lineage/text.h"
 #include "ref.h"
 #include "ui/api.h"
@@ -343,17 +344,17 @@ Json show_edge(const Place& place, const Request& request) {
               {"run", run.name},
               {"files", Json::array()},
               {"of", version.entries}};
-    std::set<std::string> files;
-    for (const auto& use : view.txn().uses_of(run.id))
-        if (use.version == version.id)
-            for (const auto& file : files_of_use(view.reading(), use))
-                files.insert(lossy_utf8(file));
-    edge["count"] = files.size();
     constexpr std::size_t most = 500;
-    for (const auto& file : files) {
-        if (edge["files"].size() == most) break;
-        edge["files"].push_back(file);
+    UseEdge all;
+    for (const auto& use : view.txn().uses_of(run.id)) {
+        if (use.version != version.id) continue;
+        all.version = version.id;
+        all.ranks |= use.ranks;
+        all.metadata |= use.metadata;
     }
+    auto files = some_files_of_use(view.reading(), all, most);
+    edge["count"] = files.count;
+    for (const auto& file : files.paths) edge["files"].push_back(lossy_utf8(file));
     return edge;
 }
 
@@ -362,6 +363,7 @@ Json show_lineage(const Place& place, const Request& request) {
     Ref ref = parse_ref(request.text("of"));
     LineageQuery query;
     query.files = true;
+    query.most_files = 20;
     query.depth = static_cast<unsigned>(request.number("depth", 12));
     if (request.text("direction") == "down") query.direction = Direction::downstream;
     if (names_run(view.txn(), request.parts[0], ref))

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "lineage/run_facts.h"
 #include "lineage/text.h"
 #include "ref.h"
 #include "ui/api.h"
@@ -59,6 +60,24 @@ Json row_of(View& view, const RunRecord& run) {
     if (written.config.is_object()) row["config"].update(written.config);
     row["summary"] = written.summary.is_object() ? written.summary : Json::object();
     return row;
+}
+
+Json some_uses(View& view, const RunRecord& run) {
+    constexpr std::size_t most = 200;
+    auto uses = Json::array();
+    for (const auto& use : view.txn().uses_of(run.id)) {
+        auto version = view.txn().version(use.version);
+        auto artifact = version ? view.txn().artifact(version->artifact) : std::nullopt;
+        if (!artifact) continue;
+        auto files = some_files_of_use(view.reading(), use, most);
+        Json one{{"artifact", artifact->name},
+                 {"version", "v" + std::to_string(version->number)},
+                 {"segment", use.segment},
+                 {"count", files.count}};
+        put_names(one, "files", files.paths);
+        uses.push_back(std::move(one));
+    }
+    return uses;
 }
 
 // The leaf of a row that a column's name leads to, "summary.test.accuracy"; null if it has none.
@@ -195,7 +214,8 @@ Json show_run(const Place& place, const Request& request) {
     auto run = run_of(view, request);
     Written live;
     if (!run.data) live = written_by(view, run);
-    auto document = describe_run(view.reading(), run, Detail::full, live.config, live.summary);
+    auto document = run_facts(view.reading(), run, live.config, live.summary);
+    document["uses"] = some_uses(view, run);
     auto files = Json::array();
     for (const auto& [path, file] : run_files(view, run)) {
         Json row{{"size", file.size}};

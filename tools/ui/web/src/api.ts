@@ -9,7 +9,7 @@ export interface FullVersion extends Version {
   used_by: string[]; metadata: Record<string, unknown>; sealed_metadata: Record<string, unknown>; entries: number;
   merged_with: string | null; diverged: string[];
 }
-export interface Edge { artifact: string; version: string; segment: number; files?: string[] }
+export interface Edge { artifact: string; version: string; segment: number; files?: string[]; count?: number }
 export interface Run {
   name: string; id: string; job_type: string; state: string; exit_code: number | null; signal: number | null;
   exit_known: boolean; cwd: string; user: string; host: string; started: string; ended: string | null; tags: string[];

@@ -79,7 +79,7 @@ function Edges({ project, of }: { project: string; of: FullRun }) {
       {of.uses.length === 0 ? <p class="muted">It read no artifact.</p> : of.uses.map((use) => (
         <div class="edge" key={`${use.artifact}:${use.version}:${use.segment}`}>
           <VersionLink project={project} artifact={use.artifact} version={use.version} />
-          <ul class="names">{(use.files ?? []).slice(0, 12).map((file) => <li key={file} class="mono">{file}</li>)}{(use.files ?? []).length > 12 && <li class="muted">and {(use.files ?? []).length - 12} more</li>}</ul>
+          <ul class="names">{(use.files ?? []).slice(0, 12).map((file) => <li key={file} class="mono">{file}</li>)}{(use.count ?? 0) > 12 && <li class="muted">and {((use.count ?? 0) - 12).toLocaleString("en")} more</li>}</ul>
         </div>))}
       <h3>Logs</h3>
       {of.logs.length + of.confirmed.length === 0 ? <p class="muted">It made no version.</p> : <>

@@ -1,0 +1,23 @@
+// A run's document for those who show some of it: without the files of its uses, of which there
+// may be a million, and those files a few at a time.
+//
+// Pure reading of one catalog state; may block.
+#pragma once
+
+#include "lineage/describe.h"
+
+namespace artfs {
+
+// describe_run's full document but for "uses".
+nlohmann::json run_facts(const Reading& at, const RunRecord& run,
+                         const nlohmann::json& live_config = nullptr,
+                         const nlohmann::json& live_summary = nullptr);
+
+// The first files of a use edge, as files_of_use names them, and how many it has.
+struct SomeFiles {
+    std::vector<std::string> paths;
+    std::uint64_t count = 0;
+};
+SomeFiles some_files_of_use(const Reading& at, const UseEdge& use, std::size_t most);
+
+}  // namespace artfs
