@@ -133,8 +133,12 @@ test("a version's page has metadata, files and previews", async () => {
 });
 
 test("two versions stand side by side", async () => {
+  await open(`${base}/artifacts`);
+  await text("digits").waitFor();
+  await axe("artifacts");
   await open(`${base}/artifacts/net`);
   await page.getByLabel("Compare v0").check();
+  await axe("artifact");
   await page.getByLabel("Compare v1").check();
   await page.getByRole("button", { name: "Compare v0 and v1" }).click();
   await page.getByRole("row", { name: /changed seed/ }).waitFor();
@@ -149,7 +153,7 @@ test("runs are filtered, grouped and compared", async () => {
   await page.getByRole("button", { name: "Columns" }).click();
   await page.getByLabel("summary.accuracy").check();
   await page.getByRole("button", { name: "accuracy" }).click();
-  await page.getByRole("cell", { name: "91" }).waitFor();
+  await page.getByRole("cell", { name: "91", exact: true }).waitFor();
   await page.getByLabel("Group by job type").check();
   await page.getByRole("rowheader", { name: /train 2 runs/ }).waitFor();
   await axe("runs");
@@ -202,6 +206,27 @@ test("wrong addresses and tokens say what to do", async () => {
   await other.goto(`${store.origin}/?token=wrong`);
   await other.getByText("open the address that").waitFor();
   await stranger.close();
+});
+
+test("an empty project says what to do", async () => {
+  const fresh = await new TestStore().serve();
+  const other = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  try {
+    const first = await other.newPage();
+    await first.goto(fresh.address);
+    await first.getByText("Nothing here yet").waitFor();
+    await first.getByText(`cp data.csv ${fresh.mount}/my-data/latest/`).waitFor();
+    for (const [path, words] of [["graph", "Nothing to draw yet"], ["runs", "No run yet"], ["artifacts", "No artifact yet"]]) {
+      await first.goto(`${fresh.origin}${base}/${path}`);
+      await first.getByText(words).waitFor();
+    }
+    await first.goto(fresh.origin + base);
+    fresh.run("first-1", "load", `mkdir -p ${fresh.mount}/mine && echo 1 > ${fresh.mount}/mine/latest/one`);
+    await first.getByText("mine:v0").waitFor();
+  } finally {
+    await other.close();
+    await fresh.close();
+  }
 });
 
 test("it fits a phone, in both colours", async () => {
