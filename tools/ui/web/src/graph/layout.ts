@@ -64,15 +64,24 @@ function quickly(boxes: Box[], lines: Line[]): Layout {
     }
     number();
   }
-  const nodes: Placed[] = new Array(boxes.length);
-  const heights = layers.map((members) => members.reduce((sum, one) => sum + boxes[one].height + nodeGap, 0));
-  const tallest = Math.max(...heights);
-  let x = 20;
-  layers.forEach((members, at) => {
-    let y = 20 + (tallest - heights[at]) / 2;
-    for (const one of members) { nodes[one] = { x, y }; y += boxes[one].height + nodeGap; }
-    x += Math.max(...members.map((one) => boxes[one].width)) + 2.2 * layerGap;
+  // A layer of very many is broken into columns, so that the whole has the shape of a screen.
+  const rows = Math.max(16, Math.ceil(Math.sqrt(2.1 * boxes.length)));
+  const columns = layers.map((members) => {
+    const each = Math.ceil(members.length / Math.ceil(members.length / rows));
+    return Array.from({ length: Math.ceil(members.length / each) }, (_, i) => members.slice(i * each, (i + 1) * each));
   });
+  const height = (members: number[]) => members.reduce((sum, one) => sum + boxes[one].height + nodeGap, 0);
+  const tallest = Math.max(...columns.flat().map(height));
+  const nodes: Placed[] = new Array(boxes.length);
+  let x = 20;
+  for (const layer of columns) {
+    for (const members of layer) {
+      let y = 20 + (tallest - height(members)) / 2;
+      for (const one of members) { nodes[one] = { x, y }; y += boxes[one].height + nodeGap; }
+      x += Math.max(...members.map((one) => boxes[one].width)) + 2 * nodeGap;
+    }
+    x += 2.2 * layerGap - 2 * nodeGap;
+  }
   return {
     nodes, width: x, height: tallest + 40,
     lines: ends.map(([from, to]) => [
