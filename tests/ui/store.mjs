@@ -1,6 +1,6 @@
 // A real store on a real mount, with a small pipeline in it, and `art ui` over it.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { deflateSync } from "node:zlib";
 
 const art = process.env.ARTFS_ART;
@@ -126,6 +126,8 @@ export class TestStore {
     try { this.art("umount", this.mount, "--lazy"); } catch { /* it went away in the test */ }
     rmSync(this.store, { recursive: true, force: true });
     rmSync(this.inputs, { recursive: true, force: true });
+    // Never recursively: were it still mounted, artifacts would be removed.
+    for (const directory of [this.mount, this.directory]) try { rmdirSync(directory); } catch { /* busy for a moment, lazily unmounted */ }
   }
 }
 
