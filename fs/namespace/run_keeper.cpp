@@ -1,11 +1,14 @@
 // RunKeeper: who is calling, and how runs begin.
 #include "namespace/run_keeper.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "runs/run_names.h"
@@ -15,6 +18,22 @@ namespace artfs {
 namespace {
 constexpr std::uint64_t names_in_a_block = 64;
 constexpr unsigned step_identified = 0;
+
+// Who is not identified would leave no edge. So that descriptors suffice, callers wait for their
+// turn while so many are looked at (each holds a few until the facts about it are collected), and
+// while less than an eighth of the descriptors is left (each live run keeps one).
+constexpr std::size_t looked_at_once = 256;
+constexpr unsigned crowd_look_ms = 20;
+constexpr std::chrono::seconds crowd_patience{20};
+
+bool descriptors_are_scarce() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return false;
+    // The lowest free number is taken first.
+    int reserve = static_cast<int>(limit.rlim_cur - limit.rlim_cur / 8);
+    Fd probe(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, reserve));
+    return !probe || probe.get() != reserve;
+}
 
 std::string host_name() {
     std::string name(256, '\0');
@@ -51,10 +70,13 @@ const Caller* RunKeeper::caller_of(Request& request) {
     }
     if (caller != nullptr) return caller;
     if (request.did(step_identified)) return nullptr;  // it is gone, or a kernel thread
+    if (is_crowded()) wait_in_crowd();
     throw Suspend{[this, &request](Suspend::Resume resume) {
+        ++identifying_;
         mount_.executor.offload(
             [this, tid = request.tid] { return identifier_.identify(tid); },
             [this, &request, resume](std::optional<Identified> identified) {
+                --identifying_;
                 request.steps_done |= 1U << step_identified;
                 if (identified) {
                     if (identified->root)
@@ -62,14 +84,46 @@ const Caller* RunKeeper::caller_of(Request& request) {
                             std::make_shared<RootProcess>(std::move(*identified->root));
                     identified->root.reset();
                     note_work(identified->caller);
-                    const auto& caller = callers_.insert(std::move(*identified));
-                    for (const auto& launcher : caller.inferred.launchers)
-                        if (launcher.fork && launcher.process != caller.process)
+                    const auto& known = callers_.insert(std::move(*identified));
+                    for (const auto& launcher : known.inferred.launchers)
+                        if (launcher.fork && launcher.process != known.process)
                             subshells_.insert(launcher.process);
                 }
                 resume(0);
             });
     }};
+}
+
+bool RunKeeper::is_crowded() const {
+    return identifying_ + pending_.size() >= looked_at_once || descriptors_are_scarce();
+}
+
+void RunKeeper::wait_in_crowd() {
+    Suspend wait{[this](Suspend::Resume resume) {
+        if (crowd_.empty()) {
+            crowd_moved_ = now();
+            mount_.kernel.after(crowd_look_ms, [this] { admit_crowd(); });
+        }
+        crowd_.push_back(std::move(resume));
+    }};
+    wait.may_interrupt = true;
+    throw wait;
+}
+
+void RunKeeper::admit_crowd() {
+    while (!crowd_.empty() && !is_crowded()) {
+        auto resume = std::move(crowd_.front());
+        crowd_.pop_front();
+        crowd_moved_ = now();
+        resume(0);
+    }
+    if (crowd_.empty()) return;
+    if (now() - crowd_moved_ > crowd_patience) {
+        spdlog::error("too many live runs for the limit on open files: raise it (ulimit -n)");
+        for (auto& resume : std::exchange(crowd_, {})) resume(ENFILE);
+        return;
+    }
+    mount_.kernel.after(crowd_look_ms, [this] { admit_crowd(); });
 }
 
 RunKeeper::Who RunKeeper::who(Request& request, bool writing) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -253,6 +254,10 @@ private:
     bool others_write(const RunId& run) const;
     void try_to_end_shared(const RunId& run);
     void close_left_views();
+    // Too many callers at once: the next wait until others are known.
+    bool is_crowded() const;
+    [[noreturn]] void wait_in_crowd();
+    void admit_crowd();
     static void note_surroundings(const RunFacts& facts, RunRecord& record);
     void collect_facts(const RunId& run, std::shared_ptr<RootProcess> root);
     void collect_facts_after_exec(const RunId& run, const FileIdentity& before, unsigned tries);
@@ -328,6 +333,9 @@ private:
     Lending lending_;
     std::uint64_t next_name_ = 0;
     std::uint64_t names_end_ = 0;
+    std::size_t identifying_ = 0;
+    std::deque<Suspend::Resume> crowd_;
+    Time crowd_moved_{};
     bool names_coming_ = false;
 };
 
