@@ -173,6 +173,9 @@ private:
     std::set<std::pair<NodeNumber, std::string>> dirty_names_;
     // Names of nodes that no checkpoint has yet, by node.
     std::unordered_multimap<NodeNumber, std::pair<NodeNumber, std::string>> unkept_names_;
+
+    template <class Archive>
+    friend void fields(Archive& archive, Overlay& overlay);
 };
 
 }  // namespace artfs

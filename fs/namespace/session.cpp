@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "namespace/journal.h"
+
 namespace artfs {
 
 Session::Session() {
@@ -10,8 +12,19 @@ Session::Session() {
     synthetic_numbers_.emplace(Synthetic{}, 1);
 }
 
-void Session::apply(std::uint64_t /*unique*/, Record record) {
+void Session::apply(std::uint64_t unique, Record record) {
+    at_ = now();
+    if (journal_ != nullptr) journal_->append(unique, at_, record);
     std::visit([this](auto& what) { on(what); }, record);
+}
+
+void Session::replay(Time when, Record record) {
+    at_ = when;
+    std::visit([this](auto& what) { on(what); }, record);
+}
+
+void Session::commit() {
+    if (journal_ != nullptr) journal_->commit(*this);
 }
 
 NodeId Session::next_synthetic() const {
@@ -97,17 +110,6 @@ const Session::PastRun* Session::past_run(const RunId& id) const {
     for (const auto& [root, past] : past_runs_)
         if (past.id == id) return &past;
     return nullptr;
-}
-
-const Digest& Session::known_digest(const Digest& digest) const {
-    auto found = hashed_as_.find(digest);
-    return found == hashed_as_.end() ? digest : found->second;
-}
-
-std::optional<std::uint64_t> Session::stand_in(const Digest& digest) const {
-    auto found = stand_ins_.find(digest);
-    if (found == stand_ins_.end()) return std::nullopt;
-    return found->second;
 }
 
 const LiveRun* Session::find_launcher_run(const ProcessKey& launcher) const {
@@ -231,7 +233,7 @@ void Session::on(ChangedDraft& record) {
     if (nodes.empty() || std::any_of(nodes.begin(), nodes.end(), [](const OverlayNode& node) {
             return node.changed || node.kept;
         }))
-        view.changed = now();
+        view.changed = at_;
     view.overlay.apply(record.change);
     for (const auto& clean : record.switched)
         view_bases_.at(clean.node.serial()).switched[clean.node.number()] = clean.number;
@@ -336,22 +338,21 @@ void Session::on(ClosedHandle& record) {
     auto found = handles_.find(record.fh);
     if (found == handles_.end()) return;
     const auto& handle = found->second;
-    auto counted = open_counts_.find(handle.node);
-    auto& counts = counted->second;
-    if (handle.path == DataPath::cached) --counts.cached;
-    if (handle.path == DataPath::passthrough) --counts.passthrough;
-    if (handle.write) --counts.writers;
-    if (counts.cached + counts.passthrough + counts.writers == 0) open_counts_.erase(counted);
+    // A document's handles are none of those that are counted.
+    if (auto counted = open_counts_.find(handle.node); counted != open_counts_.end()) {
+        auto& counts = counted->second;
+        if (handle.path == DataPath::cached) --counts.cached;
+        if (handle.path == DataPath::passthrough) --counts.passthrough;
+        if (handle.write) --counts.writers;
+        if (counts.cached + counts.passthrough + counts.writers == 0) open_counts_.erase(counted);
+    }
     handles_.erase(found);
+    texts_.erase(record.fh);
 }
 
 void Session::on(CheckpointedRun& record) {
     auto found = runs_.find(record.run);
     if (found != runs_.end()) found->second.dirty = false;
-}
-
-void Session::on(FrozeFiles& record) {
-    for (const auto& [digest, staging] : record.stand_ins) stand_ins_[digest] = staging;
 }
 
 void Session::on(Promoted& record) {
@@ -379,6 +380,7 @@ void Session::on(Promoted& record) {
         hashed_as_.insert_or_assign(digest, hashed.digest);
     }
     if (record.last && stand_ins_.empty()) hashed_as_.clear();
+    promote_pending(promotion);
 }
 
 void Session::on(OwnedView& record) {
