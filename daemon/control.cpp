@@ -18,6 +18,7 @@ namespace artfs {
 namespace {
 
 constexpr std::size_t longest_request = 1U << 20U;
+constexpr const char* held_socket = "control socket";
 
 }  // namespace
 
@@ -27,6 +28,14 @@ ControlServer::ControlServer(Mounts& mounts, const Served& served)
 ControlServer::~ControlServer() { stop(); }
 
 Result<> ControlServer::start() {
+    socket_ = served_.guardian.take(held_socket);
+    if (!socket_)
+        if (auto bound = bind(); !bound) return bound;
+    listener_ = std::thread([this] { listen(); });
+    return {};
+}
+
+Result<> ControlServer::bind() {
     const auto path = served_.store.socket_path();
     unlink(path.c_str());
     socket_ = Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -39,11 +48,12 @@ Result<> ControlServer::start() {
     std::string short_path =
         "/proc/self/fd/" + std::to_string(directory->get()) + "/" + path.filename().string();
     short_path.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
         return fail_errno("binding " + path.string());
     if (chmod(path.c_str(), 0666) != 0 || ::listen(socket_.get(), 64) != 0)
         return fail_errno("listening on " + path.string());
-    listener_ = std::thread([this] { listen(); });
+    // Who asks while there is no worker waits for the next.
+    served_.guardian.hold(held_socket, socket_.get());
     return {};
 }
 
@@ -101,6 +111,8 @@ void ControlServer::serve(Fd connection) {
     auto sent = write_all(connection.get(),
                           reply.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     if (!sent) spdlog::debug("a client went away: {}", sent.error().message);
+    // As after any other death, the next worker goes on.
+    if (reply.contains(replaced_key)) _exit(0);
 }
 
 }  // namespace artfs

@@ -4,7 +4,8 @@
 // of `art`. Who asks is known by SO_PEERCRED. The store's owner and root may ask everything; other
 // users, where the mount lets them in, may look, and begin, end, commit and discard runs of their
 // own. Requests that concern one project name it ("project"); else they mean the only one, or
-// `default`.
+// `default`. A request is asked again ("again") where a worker died before it answered: then what
+// it asks for may have been done.
 //
 //   settle                 seals what has ended and makes the rest durable, in all projects
 //   status                 "status": the document of `art status --json`
@@ -20,7 +21,8 @@
 //   repair                 what art fsck --repair writes (drafts/check.h)
 //   why                    "why": which run a process ("pid") belongs to, or what a path on the
 //                          mount is, and by which rule
-//   mount, umount          another mountpoint, or one less; without the last the daemon ends
+//   mount, umount          another mountpoint, or one less; without the last the daemon ends. Where
+//                          the project is mounted already, "program" takes our place
 #pragma once
 
 #include <atomic>
@@ -38,6 +40,9 @@
 #include "status.h"
 
 namespace artfs {
+
+// In the answer: another program is about to go on with our mounts.
+constexpr const char* replaced_key = "replaced";
 
 constexpr auto control_poll = std::chrono::milliseconds(200);
 
@@ -64,6 +69,7 @@ private:
         bool owner() const;  // of the store, or root
     };
 
+    Result<> bind();
     void listen();
     void serve(Fd connection);
     Json answer(const Json& request, const Peer& peer, const Fd& connection);
@@ -92,8 +98,9 @@ private:
     Result<> write(const CatalogThread::Change& change);
     SealContext seal_context();
     Json commit(const Json& request, const Peer& peer, const Project& project, bool keep);
-    Json commit_live(const RunId& run, const Project& project, bool keep);
-    Json commit_kept(const RunId& run, const Project& project, bool keep);
+    Json commit_live(const RunId& run, const Project& project, bool keep, bool again);
+    Json commit_kept(const RunId& run, const Project& project, bool keep, bool again);
+    Json replace(const Json& request, const Project& project);
 
     // Runs `ask` on the project's dispatch thread and waits until it has called what it was given.
     template <class T>

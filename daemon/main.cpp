@@ -5,8 +5,12 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 
 #include "base/fd.h"
+#include "guardian.h"
+#include "keeper.h"
 #include "worker.h"
 
 namespace {
@@ -19,12 +23,48 @@ void tell(int ready_fd, const std::string& line) {
     close(ready_fd);
 }
 
+// What the guardian is told reaches who started us.
+void pass_on(const DaemonOptions& options, const std::string& line) {
+    tell(options.ready_fd, line);
+    if (options.ready_fd >= 0 || !line.starts_with("error ")) return;
+    auto message = line.substr(line.find(' ', 6) + 1);
+    std::fprintf(stderr, "artd: %s", message.c_str());
+}
+
 int refuse(const DaemonOptions& options, const Error& error) {
     int status = exit_status_of(error);
-    spdlog::error("{}", error.message);
-    tell(options.ready_fd, "error " + std::to_string(status) + " " + error.message + "\n");
-    if (options.ready_fd < 0) std::fprintf(stderr, "artd: %s\n", error.message.c_str());
+    pass_on(options, "error " + std::to_string(status) + " " + error.message + "\n");
     return status;
+}
+
+// Whoever comes after us goes on from what was kept last; the log says why.
+[[noreturn]] void end_of_worker() {
+    try {
+        if (auto broken = std::current_exception()) std::rethrow_exception(broken);
+        spdlog::critical("the worker ends");
+    } catch (const std::exception& broken) {
+        spdlog::critical("the worker ends: {}", broken.what());
+    } catch (...) {
+        spdlog::critical("the worker ends");
+    }
+    std::abort();
+}
+
+int work(const DaemonOptions& options) {
+    std::set_terminate(end_of_worker);
+    GuardianLink guardian(options.worker);
+    auto failed = [&](const Error& error) {
+        int status = exit_status_of(error);
+        spdlog::error("{}", error.message);
+        guardian.tell("error " + std::to_string(status) + " " + error.message);
+        return status;
+    };
+    try {
+        auto served = serve_store(options, guardian);
+        return served ? 0 : failed(served.error());
+    } catch (const std::exception& broken) {
+        return failed(Error{EIO, broken.what()});
+    }
 }
 
 // Leaves the terminal and the caller's directory; before any thread is made.
@@ -52,13 +92,8 @@ int main(int argc, char** argv) {
         DaemonOptions none;
         return refuse(none, options.error());
     }
+    if (options->worker >= 0) return work(*options);
     if (options->ready_fd >= 0) fcntl(options->ready_fd, F_SETFD, FD_CLOEXEC);
     if (!options->foreground) go_to_background();
-    try {
-        auto served = serve_store(*options, [&] { tell(options->ready_fd, "ok\n"); });
-        if (!served) return refuse(*options, served.error());
-    } catch (const std::exception& broken) {
-        return refuse(*options, Error{EIO, broken.what()});
-    }
-    return 0;
+    return guard(*options, argv, [&](const std::string& line) { pass_on(*options, line); });
 }

@@ -8,6 +8,7 @@
 #include <future>
 
 #include "mountpoint.h"
+#include "remount.h"
 #include "status.h"
 
 namespace artfs {
@@ -15,36 +16,52 @@ namespace artfs {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr unsigned pool_threads = 4;
 constexpr unsigned checkpoint_ms = 5000;  // what a draft may lose when the machine stops
 }  // namespace
 
 Result<std::shared_ptr<MountedProject>> MountedProject::create(const Served& served,
                                                                const MountOptions& options) {
-    auto pool = std::make_unique<Executor>(pool_threads);
-    auto kernel = FuseAdapter::create(options, *pool);
+    Parts parts;
+    parts.options = options;
+    parts.executor = std::make_unique<Executor>(pool_threads);
+    auto journal = Journal::create();
+    if (!journal) return tl::unexpected(journal.error());
+    parts.journal = std::move(*journal);
+    auto kernel = FuseAdapter::create(options, *parts.executor, *parts.journal);
     if (!kernel) return tl::unexpected(kernel.error());
-    return std::shared_ptr<MountedProject>(
-        new MountedProject(served, options, std::move(pool), std::move(*kernel)));
+    parts.adapter = std::move(*kernel);
+    keep_options(*parts.journal, options);
+    served.guardian.hold(held_journal + options.project, parts.journal->fd());
+    served.guardian.hold(held_device + options.project, parts.adapter->device());
+    return std::shared_ptr<MountedProject>(new MountedProject(served, std::move(parts)));
 }
 
-MountedProject::MountedProject(const Served& served, const MountOptions& options,
-                               std::unique_ptr<Executor> pool, std::unique_ptr<FuseAdapter> kernel)
-    : executor(std::move(pool)),
-      adapter(std::move(kernel)),
+MountedProject::MountedProject(const Served& served, Parts parts)
+    : executor(std::move(parts.executor)),
+      journal(std::move(parts.journal)),
+      adapter(std::move(parts.adapter)),
       mount{served.store,
             served.catalog,
             *executor,
             served.config,
-            options,
+            parts.options,
             *adapter,
-            Session(),
-            Loader(served.store, *executor, options.project),
+            served.guardian,
+            std::move(parts.session),
+            Loader(served.store, *executor, parts.options.project),
             DataFiles(served.store, *executor, served.next_staging)},
       runs(mount, served.runs),
       filesystem(mount, runs),
-      mountpoints_{options.mountpoint} {
+      guardian_(served.guardian),
+      again_(parts.again),
+      mountpoints_{parts.options.mountpoint} {
+    mount.session.keep_in(journal.get());
+    mount.options.restarts = served.guardian.restarts();
     mount.status = [this] { return status_document(mount, runs, started); };
+    if (again_)
+        mountpoints_ = kept_places(*journal);
+    else
+        keep_places(mountpoints_);
 }
 
 MountedProject::~MountedProject() { executor->finish(); }
@@ -58,13 +75,20 @@ void MountedProject::tick() {
 
 void MountedProject::serve(const std::function<void()>& ready) {
     tick();
+    if (again_) {
+        filesystem.go_on();
+        runs.go_on();
+    }
     adapter->run(filesystem, runs, [&] {
         mount.options.passthrough_why = adapter->passthrough_why();
         spdlog::info("serving project {} of {} on {}", name(), mount.options.source,
                      mount.options.mountpoint.string());
+        guardian_.tell(std::string("can-resume ") + (adapter->can_resume() ? "yes" : "no"));
         ready();
     });
     runs.shut_down();
+    guardian_.drop(held_device + name());
+    guardian_.drop(held_journal + name());
     spdlog::info("project {} is unmounted", name());
 }
 
@@ -123,6 +147,7 @@ Result<> Mounts::add(const MountOptions& options) {
     if (known) return add_mountpoint(*known, options);
     auto project = MountedProject::create(served_, options);
     if (!project) return tl::unexpected(project.error());
+    served_.guardian.tell("mounted " + options.mountpoint.string());
     return serve(*project);
 }
 
@@ -176,17 +201,22 @@ Result<> Mounts::add_mountpoint(MountedProject& project, const MountOptions& opt
     }
     std::lock_guard lock(mutex_);
     project.mountpoints_.push_back(options.mountpoint);
+    for (const auto& one : projects_)
+        if (one.get() == &project) places_changed(one);
+    served_.guardian.tell("mounted " + shown);
     spdlog::info("project {} is on {}, too", project.name(), shown);
     return {};
 }
 
 Result<> Mounts::remove(const fs::path& mountpoint, bool lazy, bool& last) {
     if (auto gone = unmount(mountpoint, lazy); !gone) return gone;
+    served_.guardian.tell("unmounted " + mountpoint.string());
     last = false;
     std::lock_guard lock(mutex_);
     for (const auto& project : projects_) {
         if (std::erase(project->mountpoints_, mountpoint) == 0) continue;
         last = project->mountpoints_.empty();
+        places_changed(project);
     }
     return {};
 }

@@ -44,6 +44,7 @@ Result<DaemonOptions> parse_options(int argc, char** argv, std::string& help) {
         "foreground,f", po::bool_switch(&options.foreground), "do not go to the background")(
         "allow-other", po::bool_switch(&options.allow_other), "let other users in")(
         "read-only", po::bool_switch(&options.read_only), "refuse all writing")(
+        "worker", po::value(&options.worker)->value_name("N"), "what artd starts itself with")(
         "ready-fd", po::value(&options.ready_fd)->value_name("N"),
         "descriptor that gets one line when the mount answers, or cannot");
     try {

@@ -146,6 +146,7 @@ nlohmann::json ControlServer::run_start(const Json& request, const Peer& peer,
         if (facts && facts->uid != peer.uid)
             return refusal(4, "process " + std::to_string(pid) + " is another user's");
     }
+    order.id = RunId::parse(text(request, "id"));
     order.name = text(request, "name");
     if (!order.name.empty() && !RunName::parse(order.name))
         return refusal(
@@ -191,6 +192,9 @@ nlohmann::json ControlServer::run_end(const Json& request, const Peer& peer,
             on_dispatch<RunRecord>(project, [project, pid = peer.pid](RunKeeper::Started done) {
                 project->runs.end_begun(pid, std::move(done));
             });
+        // Asked again, because a worker died: that one has ended it.
+        if (!ended && request.value("again", false))
+            return {{"ok", true}, {"name", ""}, {"id", ""}};
         if (!ended) return refusal(ended.error());
         if (auto settled = settle(); settled.contains("error")) return settled;
         return run_began(ended, project);
@@ -279,10 +283,13 @@ nlohmann::json ControlServer::commit(const Json& request, const Peer& peer, cons
     auto run = named_run(request, peer, project);
     if (!run && run.error().code == ENODATA) return refusal(1, run.error().message);
     if (!run) return refusal(run.error());
-    return run->live ? commit_live(run->id, project, keep) : commit_kept(run->id, project, keep);
+    const bool again = request.value("again", false);
+    return run->live ? commit_live(run->id, project, keep, again)
+                     : commit_kept(run->id, project, keep, again);
 }
 
-nlohmann::json ControlServer::commit_live(const RunId& run, const Project& project, bool keep) {
+nlohmann::json ControlServer::commit_live(const RunId& run, const Project& project, bool keep,
+                                          bool again) {
     Json reply{{"ok", true}, {"versions", Json::array()}, {"discarded", Json::array()}};
     if (keep) {
         auto sealed = on_dispatch<std::vector<SealedDraft>>(
@@ -290,7 +297,7 @@ nlohmann::json ControlServer::commit_live(const RunId& run, const Project& proje
             [project, run](RunKeeper::Sealed done) { project->runs.commit(run, std::move(done)); });
         if (!sealed) return refusal(sealed.error());
         reply["versions"] = sealed_as_json(*served_.store.catalog().read(), *sealed);
-        if (reply["versions"].empty()) return refusal(1, "the run has nothing to commit");
+        if (reply["versions"].empty() && !again) return refusal(1, "the run has nothing to commit");
         return reply;
     }
     auto dropped =
@@ -306,14 +313,15 @@ nlohmann::json ControlServer::commit_live(const RunId& run, const Project& proje
     return reply;
 }
 
-nlohmann::json ControlServer::commit_kept(const RunId& run, const Project& project, bool keep) {
+nlohmann::json ControlServer::commit_kept(const RunId& run, const Project& project, bool keep,
+                                          bool again) {
     Json reply{{"ok", true}, {"versions", Json::array()}, {"discarded", Json::array()}};
     SealContext context = seal_context();
     std::vector<SealedDraft> sealed;
     if (keep) {
         auto outcome = seal_kept(context, run);
         if (!outcome) return refusal(outcome.error());
-        if (outcome->empty()) return refusal(1, "the run has nothing to commit");
+        if (outcome->empty() && !again) return refusal(1, "the run has nothing to commit");
         sealed = std::move(*outcome);
         reply["versions"] = sealed_as_json(*served_.store.catalog().read(), sealed);
     } else {
@@ -368,6 +376,9 @@ nlohmann::json ControlServer::mount(const Json& request) {
     options.read_only = options.read_only || request.value("read_only", false);
     if (!options.mountpoint.is_absolute() || !ProjectName::parse(options.project))
         return refusal(2, "mount needs an absolute path and a project's name");
+    for (const auto& place : mounts_.places())
+        if (place.mountpoint == options.mountpoint && place.project->name() == options.project)
+            return replace(request, place.project);
     if (auto mounted = mounts_.add(mount_options(options)); !mounted)
         return refusal(mounted.error());
     return {{"ok", true}};

@@ -66,10 +66,12 @@ nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time s
          {"project", mount.options.project},
          {"passthrough", why.empty()},
          {"passthrough_why", why.empty() ? "sealed files are read straight from the store" : why}}};
-    status["daemon"] = {{"pid", getpid()},
+    // The process that stays is the guardian.
+    status["daemon"] = {{"pid", getppid()},
+                        {"worker", getpid()},
                         {"version", program_version},
                         {"started", rfc3339(started)},
-                        {"restarts", 0}};
+                        {"restarts", mount.options.restarts}};
     status["runs"] = nlohmann::json::array();
     for (const auto& [id, run] : session.runs()) {
         if (!run.recorded) continue;

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -95,7 +96,33 @@ MountOptions mount_options(const DaemonOptions& options) {
     return mount;
 }
 
-Result<> serve_store(const DaemonOptions& options, const std::function<void()>& ready) {
+namespace {
+
+constexpr const char* store_lock = "store-lock";
+
+Result<std::unique_ptr<Store>> open_store(const DaemonOptions& options, GuardianLink& guardian) {
+    if (Fd lock = guardian.take(store_lock))
+        return Store::go_on(options.store, std::move(lock), getppid());
+    auto store = Store::create_or_open(options.store, Store::Access::read_write);
+    if (!store) return store;
+    (*store)->is_served_by(getppid());
+    guardian.hold(store_lock, (*store)->lock());
+    return store;
+}
+
+// What the store needs after a worker has died is less than after a fall of the machine: the
+// sessions know the drafts. The first staging number that is free.
+Result<std::uint64_t> first_free_staging(const Store& store) {
+    auto present = store.staging_files();
+    if (!present) return tl::unexpected(present.error());
+    std::uint64_t next = 1;
+    for (auto number : *present) next = std::max(next, number + 1);
+    return next;
+}
+
+}  // namespace
+
+Result<> serve_store(const DaemonOptions& options, GuardianLink& guardian) {
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);  // a client of the control socket may go away
     if (access("/dev/fuse", F_OK) != 0)
@@ -109,7 +136,8 @@ Result<> serve_store(const DaemonOptions& options, const std::function<void()>& 
         mounted.load()->remove_all();
     });
 
-    auto store = Store::create_or_open(options.store, Store::Access::read_write);
+    const bool again = guardian.restarts() > 0;
+    auto store = open_store(options, guardian);
     if (!store) return tl::unexpected(store.error());
     if (!options.foreground) log_to(options.store);
     auto config = load_config((*store)->config_path());
@@ -118,17 +146,20 @@ Result<> serve_store(const DaemonOptions& options, const std::function<void()>& 
     auto write = [&catalog](CatalogThread::Change change) {
         return catalog.write(std::move(change));
     };
-    auto recovered = recover({**store, write, config->never_keep});
+    auto recovered =
+        again ? first_free_staging(**store) : recover({**store, write, config->never_keep});
     if (!recovered) return tl::unexpected(recovered.error());
     std::atomic<std::uint64_t> next_staging{*recovered};
     SharedRuns runs(*config);
-    Served served{**store, catalog, *config, runs, next_staging};
+    Served served{**store, catalog, *config, runs, next_staging, guardian};
     Mounts mounts(served);
     ControlServer control(mounts, served);
+    if (auto resumed = mounts.go_on(); !resumed) return resumed;
     if (auto listening = control.start(); !listening) return listening;
-    if (auto added = mounts.add(mount_options(options)); !added) return added;
+    if (!again)
+        if (auto added = mounts.add(mount_options(options)); !added) return added;
     mounted = &mounts;
-    ready();
+    guardian.tell("ready");
     mounts.wait_until_empty();
     mounted = nullptr;
     control.stop();

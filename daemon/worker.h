@@ -2,17 +2,17 @@
 // commit.
 #pragma once
 
-#include <functional>
-
 #include "base/result.h"
+#include "keeper.h"
 #include "namespace/mount.h"
 #include "options.h"
 
 namespace artfs {
 
-// Serves until the last mount is gone or it is told to end. `ready` is called when the first mount
-// answers. An Error that comes before that says why there is no mount.
-Result<> serve_store(const DaemonOptions& options, const std::function<void()>& ready);
+// Serves until the last mount is gone or it is told to end. The guardian is told when the first
+// mount answers; an Error that comes before that says why there is no mount. Where another worker
+// has died, goes on with its mounts.
+Result<> serve_store(const DaemonOptions& options, GuardianLink& guardian);
 
 MountOptions mount_options(const DaemonOptions& options);
 

@@ -145,6 +145,24 @@ Result<std::unique_ptr<Store>> Store::create_or_open(const fs::path& dir, Access
     return store;
 }
 
+Result<std::unique_ptr<Store>> Store::go_on(const fs::path& dir, Fd lock, pid_t served_by) {
+    if (auto known = check_format(dir / "format"); !known) return tl::unexpected(known.error());
+    std::unique_ptr<Store> store(new Store(fs::absolute(dir).lexically_normal(), system_os()));
+    store->lock_ = std::move(lock);
+    auto catalog = Catalog::open(dir / "catalog", Catalog::Access::read_write);
+    if (!catalog) return tl::unexpected(catalog.error());
+    store->catalog_ = std::move(*catalog);
+    store->is_served_by(served_by);
+    return store;
+}
+
+void Store::is_served_by(pid_t process) const {
+    std::string pid = std::to_string(process) + "\n";
+    // It only helps who asks why the store is locked.
+    if (ftruncate(lock_.get(), 0) == 0) [[maybe_unused]]
+        auto written = pwrite(lock_.get(), pid.data(), pid.size(), 0);
+}
+
 fs::path Store::staging_path(std::uint64_t number) const {
     return dir_ / "staging" / std::to_string(number);
 }

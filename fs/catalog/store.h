@@ -33,6 +33,13 @@ public:
     static Result<std::unique_ptr<Store>> create_or_open(const std::filesystem::path& dir,
                                                          Access access);
 
+    // Opens a store whose lock another process held for us.
+    static Result<std::unique_ptr<Store>> go_on(const std::filesystem::path& dir, Fd lock,
+                                                pid_t served_by);
+    // Whom the lock names to others.
+    void is_served_by(pid_t process) const;
+    int lock() const { return lock_.get(); }
+
     const std::filesystem::path& dir() const { return dir_; }
     Catalog& catalog() const { return *catalog_; }
     const ObjectStore& objects() const { return objects_; }

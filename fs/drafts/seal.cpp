@@ -214,6 +214,15 @@ void settle_draft(WriteTxn& txn, const SealOrder& order, const Ready& ready, Sea
         return;
     }
     txn.erase_draft(draft.id);
+    if (auto made = txn.version(draft.promised)) {
+        // By a worker that died before it could tell.
+        sealed.outcome = SealOutcome::created;
+        sealed.artifact_record = artifact;
+        sealed.version = made;
+        sealed.base = sealed.promotion->base = {made->tree, made->id};
+        translate(txn, *sealed.promotion);
+        return;
+    }
     std::optional<VersionRecord> head;
     if (artifact->head) head = txn.version(artifact->id, *artifact->head);
     if (head && head->digest == ready.digest) {
@@ -319,6 +328,11 @@ Result<FrozenTrees> freeze(const SealContext& context, const SealOrder& order) {
         if (!files) return tl::unexpected(files.error());
         auto tree = build_tree(context, draft, std::move(*files), {}, frozen.records);
         if (!tree) return tl::unexpected(tree.error());
+        if (draft.frozen_as) {
+            tree->snapshot = context.store.catalog().read()->snapshot(*draft.frozen_as);
+            tree->tree = *draft.frozen_as;
+            tree->merged = draft.head.has_value();
+        }
         frozen.trees.push_back(std::move(*tree));
     }
     return frozen;

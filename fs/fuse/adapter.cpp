@@ -43,9 +43,10 @@ FuseAdapter::~FuseAdapter() {
     if (state_->session != nullptr) fuse_session_destroy(state_->session);
 }
 
-Result<std::unique_ptr<FuseAdapter>> FuseAdapter::create(const MountOptions& options,
-                                                         Executor& executor) {
-    auto state = std::make_unique<State>(options, executor);
+Result<std::unique_ptr<FuseAdapter::State>> FuseAdapter::make_state(const MountOptions& options,
+                                                                    Executor& executor,
+                                                                    Journal& journal) {
+    auto state = std::make_unique<State>(options, executor, journal);
     struct statfs store {};
     if (statfs(options.source.c_str(), &store) == 0)
         state->overlay_store = static_cast<unsigned>(store.f_type) == overlayfs_magic;
@@ -55,9 +56,8 @@ Result<std::unique_ptr<FuseAdapter>> FuseAdapter::create(const MountOptions& opt
     std::string mount_options = "default_permissions,subtype=artfs,fsname=" + options.source;
     if (options.allow_other) mount_options += ",allow_other";
     if (options.read_only) mount_options += ",ro";
-    const bool root = geteuid() == 0;
     std::vector<const char*> words{"artfs"};
-    if (!root) {
+    if (geteuid() != 0) {
         words.push_back("-o");
         words.push_back(mount_options.c_str());
     }
@@ -66,13 +66,27 @@ Result<std::unique_ptr<FuseAdapter>> FuseAdapter::create(const MountOptions& opt
     const auto& ops = operations();
     state->session = fuse_session_new(&args, &ops, sizeof ops, state.get());
     if (state->session == nullptr) return fail(EIO, "libfuse refused the session");
-    if (root) {
+    return state;
+}
+
+Result<> FuseAdapter::State::take(Fd device) {
+    // A name of this form makes libfuse take the descriptor, which is closed with the session.
+    std::string path = "/dev/fd/" + std::to_string(device.release());
+    if (fuse_session_mount(session, path.c_str()) != 0)
+        return fail(EIO, "libfuse refused the mounted descriptor");
+    return {};
+}
+
+Result<std::unique_ptr<FuseAdapter>> FuseAdapter::create(const MountOptions& options,
+                                                         Executor& executor, Journal& journal) {
+    auto made = make_state(options, executor, journal);
+    if (!made) return tl::unexpected(made.error());
+    auto& state = *made;
+    if (geteuid() == 0) {
         auto device = mount_as_root(options, options.source);
         if (!device) return tl::unexpected(device.error());
-        // A name of this form makes libfuse take the descriptor, which is closed with the session.
-        std::string path = "/dev/fd/" + std::to_string(device->release());
-        if (fuse_session_mount(state->session, path.c_str()) != 0)
-            return fail(EIO, "libfuse refused the mounted descriptor");
+        if (auto taken = state->take(std::move(*device)); !taken)
+            return tl::unexpected(taken.error());
     } else {
         // libfuse opens the device itself, before fusermount3.
         if (access("/dev/fuse", R_OK | W_OK) != 0)
@@ -91,7 +105,13 @@ void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, const std::functi
     auto& state = *state_;
     state.filesystem = &filesystem;
     state.runs = &runs;
+    state.backings.begin(filesystem);
     bool announced = false;
+    if (state.resumes && state.go_on()) {
+        announced = true;
+        ready();
+        state.drain();
+    }
     std::array<pollfd, 4> watched{{{fuse_session_fd(state.session), POLLIN, 0},
                                    {state.executor.event_fd(), POLLIN, 0},
                                    {state.timer.get(), POLLIN, 0},
@@ -105,6 +125,7 @@ void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, const std::functi
         if (watched[1].revents != 0) state.executor.run_posted();
         if (watched[2].revents != 0) state.run_timers();
         if (watched[3].revents != 0) runs.poll_exits();
+        state.commit();
         if (state.initialised && !announced) {
             announced = true;
             ready();
@@ -114,18 +135,38 @@ void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, const std::functi
 
 bool FuseAdapter::State::receive() {
     if (buffer.mem == nullptr) buffer = buffers.take();
-    int got = fuse_session_receive_buf(session, &buffer);
-    if (got == -EAGAIN || got == -EINTR) return false;
-    if (got <= 0) {
-        stopping = true;  // unmounted
+    auto got = read(fuse_session_fd(session), buffer.mem, buffer.size);
+    if (got < 0) {
+        if (errno == ENOENT) return true;              // its caller was killed meanwhile
+        stopping = errno != EAGAIN && errno != EINTR;  // else unmounted
         return false;
     }
-    unique = static_cast<const fuse_in_header*>(buffer.mem)->unique;
-    fuse_buf decoded = buffer;
-    decoded.size = static_cast<std::size_t>(got);
-    fuse_session_process_buf(session, &decoded);
+    process(static_cast<std::size_t>(got));
     return true;
 }
+
+void FuseAdapter::State::process(std::size_t size) {
+    const auto* header = static_cast<const fuse_in_header*>(buffer.mem);
+    unique = header->unique & ~resent_bit;
+    resent = (header->unique & resent_bit) != 0;
+    if (header->opcode == FUSE_INIT) {
+        std::string init(static_cast<const char*>(buffer.mem), size);
+        can_resume = sends_again(init);
+        journal.note(first_request, init);
+        commit();
+    }
+    fuse_buf decoded = buffer;
+    decoded.size = size;
+    journal.serving(unique);
+    fuse_session_process_buf(session, &decoded);
+    journal.serving(0);
+}
+
+void FuseAdapter::State::commit() { journal.commit(filesystem->session()); }
+
+int FuseAdapter::device() const { return fuse_session_fd(state_->session); }
+
+bool FuseAdapter::can_resume() const { return state_->can_resume; }
 
 void FuseAdapter::stop() { state_->stopping = true; }
 
@@ -186,13 +227,9 @@ void FuseAdapter::State::run_timers() {
     arm_timer();
 }
 
-void Pending::error(int code) {
-    if (std::exchange(answered, true)) return;
-    fuse_reply_err(req, code);
-}
-
 void Pending::attempt() {
     if (answered) return;
+    state.journal.serving(request.unique);
     try {
         handler(*this);
     } catch (Suspend& suspend) {
@@ -217,13 +254,17 @@ void Pending::attempt() {
         spdlog::error("a request failed: {}", broken.what());
         error(EIO);
     }
+    state.journal.serving(0);
 }
 
-void serve(fuse_req_t req, std::function<void(Pending&)> handler) {
+void serve(fuse_req_t req, std::function<void(Pending&)> handler, bool changes) {
     auto& state = *static_cast<FuseAdapter::State*>(fuse_req_userdata(req));
     auto pending = std::make_shared<Pending>(state, req);
+    pending->changes = changes;
     const auto* context = fuse_req_ctx(req);
     pending->request.unique = state.unique;
+    pending->request.resent = state.resent;
+    if (state.resent && serve_again(*pending)) return;
     pending->request.tid = context->pid;
     pending->request.uid = context->uid;
     pending->request.gid = context->gid;

@@ -1,3 +1,10 @@
+#include <spdlog/spdlog.h>
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
 #include "fuse/loop.h"
 
 namespace artfs {
@@ -6,7 +13,17 @@ namespace {
 constexpr std::size_t kept_idle = 1024;
 }
 
+void Backings::begin(Filesystem& filesystem) {
+    filesystem_ = &filesystem;
+    for (const auto& [node, file] : filesystem.session().backings()) {
+        auto opens = filesystem.session().open_counts(node).passthrough;
+        auto& backing = by_node_[node] = {file.object, file.id, opens, {}};
+        if (opens == 0) backing.idle = idle_.insert(idle_.end(), node);
+    }
+}
+
 void Backings::drop(fuse_req_t req, std::unordered_map<NodeId, Backing>::iterator backing) {
+    filesystem_->no_longer_backed(backing->first);
     fuse_passthrough_close(req, backing->second.id);
     if (backing->second.opens == 0) idle_.erase(backing->second.idle);
     by_node_.erase(backing);
@@ -29,6 +46,7 @@ int Backings::add(fuse_req_t req, NodeId node, const Digest& object, int fd) {
     if (int known = acquire(req, node, object); known != 0) return known;
     int id = fuse_passthrough_open(req, fd);
     if (id <= 0) return 0;
+    filesystem_->backed(node, {object, id});
     by_node_[node] = {object, id, 1, {}};
     return id;
 }
@@ -41,19 +59,40 @@ void Backings::release(fuse_req_t req, NodeId node) {
     if (idle_.size() > kept_idle) drop(req, by_node_.find(idle_.front()));
 }
 
+namespace {
+constexpr std::size_t page = 4096;
+// What the kernel may send at once, and its head.
+constexpr std::size_t buffer_bytes = most_written + 16 * page;
+}  // namespace
+
 BufferStock::~BufferStock() {
-    for (auto& buffer : stock_) free(buffer.mem);  // libfuse allocates them with malloc
+    for (auto& buffer : stock_) munmap(buffer.mem, buffer_bytes);
 }
 
 fuse_buf BufferStock::take() {
-    std::lock_guard lock(mutex_);
-    if (stock_.empty()) return {};
-    fuse_buf buffer = stock_.back();
-    stock_.pop_back();
+    {
+        std::lock_guard lock(mutex_);
+        if (!stock_.empty()) {
+            fuse_buf buffer = stock_.back();
+            stock_.pop_back();
+            return buffer;
+        }
+    }
+    void* pages = mmap(nullptr, buffer_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (pages == MAP_FAILED) throw std::bad_alloc();
+    fuse_buf buffer{};
+    buffer.size = buffer_bytes;
+    buffer.mem = pages;
+    // After a fork (for git, say) the next write to each page would have to copy it first.
+    madvise(buffer.mem, buffer_bytes, MADV_DONTFORK);
+    if (mlock(buffer.mem, buffer_bytes) != 0)
+        spdlog::warn("a buffer cannot be locked into memory (ulimit -l): {}", strerror(errno));
     return buffer;
 }
 
 void BufferStock::give(fuse_buf buffer) {
+    if (buffer.size != buffer_bytes) return free(buffer.mem);
     std::lock_guard lock(mutex_);
     stock_.push_back(buffer);
 }

@@ -10,27 +10,6 @@ namespace artfs {
 
 namespace {
 
-fuse_file_info to_info(const OpenReply& opened) {
-    fuse_file_info info{};
-    info.fh = opened.fh;
-    info.keep_cache = opened.keep_cache ? 1 : 0;
-    info.direct_io = opened.direct_io ? 1 : 0;
-    info.noflush = opened.no_flush ? 1 : 0;
-    return info;
-}
-
-void reply_open(Pending& pending, const OpenReply& opened, int backing) {
-    pending.answered = true;
-    fuse_file_info info = to_info(opened);
-    if (backing > 0) {
-        info.backing_id = backing;
-        info.keep_cache = 0;  // the kernel refuses the two together
-    }
-    // The caller may be gone already; then no RELEASE comes.
-    if (fuse_reply_open(pending.req, &info) == -ENOENT)
-        pending.state.filesystem->release(opened.fh);
-}
-
 // First open of a node: its object is opened on the pool and registered here.
 void register_backing(Pending& pending, NodeId node, const OpenReply& opened) {
     auto self = pending.shared_from_this();
@@ -48,48 +27,40 @@ void register_backing(Pending& pending, NodeId node, const OpenReply& opened) {
             } else {
                 state.passthrough_handles[opened.fh] = node;
             }
-            reply_open(*self, opened, id);
+            reply(*self, opened, id);
         });
 }
 
 void on_open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
-    serve(req, [node, flags = info->flags](Pending& pending) {
+    serve_change(req, [node, flags = info->flags](Pending& pending) {
         auto opened = pending.state.filesystem->open(pending.request, {node}, flags);
         if (!opened) return pending.error(opened.error());
-        if (!opened->passthrough) return reply_open(pending, *opened, 0);
+        if (!opened->passthrough) return reply(pending, *opened, 0);
         int id = pending.state.backings.acquire(pending.req, {node}, *opened->passthrough);
         if (id == 0) return register_backing(pending, {node}, *opened);
         pending.state.passthrough_handles[opened->fh] = {node};
-        reply_open(pending, *opened, id);
+        reply(pending, *opened, id);
     });
-}
-
-void reply_created(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made) {
-    if (!made) return pending.error(made.error());
-    pending.answered = true;
-    auto entry = to_entry(made->first);
-    fuse_file_info opened = to_info(made->second);
-    if (fuse_reply_create(pending.req, &entry, &opened) == -ENOENT)
-        pending.state.filesystem->release(made->second.fh);
 }
 
 void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
                fuse_file_info* info) {
-    serve(req, [parent, name = std::string(name), mode, flags = info->flags](Pending& pending) {
-        reply_created(pending, pending.state.filesystem->create(pending.request, {parent}, name,
-                                                                mode & 07777U, flags));
-    });
+    serve_change(req,
+                 [parent, name = std::string(name), mode, flags = info->flags](Pending& pending) {
+                     reply(pending, pending.state.filesystem->create(pending.request, {parent},
+                                                                     name, mode & 07777U, flags));
+                 });
 }
 
 void on_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, fuse_file_info* info) {
-    serve(req, [parent, mode, flags = info->flags](Pending& pending) {
-        reply_created(pending, pending.state.filesystem->tmpfile(pending.request, {parent},
-                                                                 mode & 07777U, flags));
+    serve_change(req, [parent, mode, flags = info->flags](Pending& pending) {
+        reply(pending,
+              pending.state.filesystem->tmpfile(pending.request, {parent}, mode & 07777U, flags));
     });
 }
 
 void on_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
-    serve(req, [parent, name = std::string(name), mode](Pending& pending) {
+    serve_change(req, [parent, name = std::string(name), mode](Pending& pending) {
         reply(pending, pending.state.filesystem->mknod(pending.request, {parent}, name, mode));
     });
 }
@@ -98,7 +69,7 @@ void on_read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_fi
     serve(req, [size, offset, fh = info->fh](Pending& pending) {
         auto source = pending.state.filesystem->read_source(pending.request, fh);
         if (!source) return pending.error(source.error());
-        pending.answered = true;
+        pending.about_to_reply();
         if (source->text) {
             auto from = std::min(static_cast<std::size_t>(offset), source->text->size());
             fuse_reply_buf(pending.req, source->text->data() + from,
@@ -127,13 +98,13 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, of
     serve(req, [owner, data, size, offset, fh = info->fh](Pending& pending) {
         if (auto committed = pending.state.filesystem->write_commit(pending.request, fh)) {
             if (!*committed) return pending.error(committed->error());
-            pending.answered = true;
+            pending.about_to_reply();
             fuse_reply_write(pending.req, size);
             return;
         }
         auto file = pending.state.filesystem->write_target(pending.request, fh);
         if (!file) return pending.error(file.error());
-        pending.answered = true;
+        pending.about_to_reply();
         pending.state.executor.pool([owner, req = pending.req, file = *file, data, size, offset] {
             std::size_t done = 0;
             while (done < size) {
@@ -159,9 +130,8 @@ void on_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
 
 void on_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
     auto& state = state_of(req);
-    if (auto handle = state.passthrough_handles.extract(info->fh); !handle.empty())
-        state.backings.release(req, handle.mapped());
-    state.filesystem->release(info->fh);
+    state.release(req, info->fh);
+    state.commit();
     fuse_reply_err(req, 0);
 }
 
@@ -190,7 +160,7 @@ void on_fallocate(fuse_req_t req, fuse_ino_t, int mode, off_t offset, off_t leng
 void reply_lseek(Pending& pending, const std::string& text, off_t offset, int whence) {
     const auto size = static_cast<off_t>(text.size());
     if (offset < 0 || offset >= size) return pending.error(ENXIO);
-    pending.answered = true;
+    pending.about_to_reply();
     fuse_reply_lseek(pending.req, whence == SEEK_HOLE ? size : offset);
 }
 
@@ -199,7 +169,7 @@ void on_lseek(fuse_req_t req, fuse_ino_t, off_t offset, int whence, fuse_file_in
         auto source = pending.state.filesystem->read_source(pending.request, fh);
         if (!source) return pending.error(source.error());
         if (source->text) return reply_lseek(pending, *source->text, offset, whence);
-        pending.answered = true;
+        pending.about_to_reply();
         pending.state.executor.pool([req = pending.req, file = source->file, offset, whence] {
             off_t at = lseek(file->fd.get(), offset, whence);
             if (at < 0)
@@ -223,7 +193,7 @@ void on_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from, fuse_file_info* 
         auto target = pending.state.filesystem->write_target(pending.request, fh_out);
         if (!target) return pending.error(target.error());
         if (source->text) return pending.error(EOPNOTSUPP);
-        pending.answered = true;
+        pending.about_to_reply();
         pending.state.executor.pool([req = pending.req, source = source->file, target = *target,
                                      from, to, size] {
             off_t in_at = from;
@@ -240,6 +210,12 @@ void on_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from, fuse_file_info* 
 }
 
 }  // namespace
+
+void FuseAdapter::State::release(fuse_req_t req, std::uint64_t fh) {
+    if (auto handle = passthrough_handles.extract(fh); !handle.empty())
+        backings.release(req, handle.mapped());
+    filesystem->release(fh);
+}
 
 void add_file_operations(fuse_lowlevel_ops& ops) {
     ops.copy_file_range = on_copy_file_range;

@@ -20,6 +20,13 @@
 
 namespace artfs {
 
+// The journal's note with the bytes of FUSE_INIT.
+inline constexpr const char* first_request = "init";
+// Whether the kernel says in it that it sends requests again.
+bool sends_again(const std::string& init);
+// Bytes in one WRITE.
+constexpr std::size_t most_written = 1U << 20U;
+
 // Backing files registered with the kernel: one a nodeid while anything has it open, and some more
 // kept for the next open. The kernel holds the file; no descriptor of ours stays open.
 class Backings {
@@ -29,6 +36,8 @@ public:
     // Registers `fd` for the node unless somebody has. 0 where the kernel refuses.
     int add(fuse_req_t req, NodeId node, const Digest& object, int fd);
     void release(fuse_req_t req, NodeId node);
+    // What the session knows of the time before; `filesystem` is told what changes.
+    void begin(Filesystem& filesystem);
 
 private:
     struct Backing {
@@ -39,16 +48,19 @@ private:
     };
     void drop(fuse_req_t req, std::unordered_map<NodeId, Backing>::iterator backing);
 
+    Filesystem* filesystem_ = nullptr;
     std::unordered_map<NodeId, Backing> by_node_;
     std::list<NodeId> idle_;  // longest first
 };
 
-// Receive buffers go to the pool with WRITE requests and come back.
+// Receive buffers go to the pool with WRITE requests and come back. Their pages are there before
+// the kernel writes to them: a worker that is killed while one is fetched in read(2) makes the
+// kernel end that request with EIO.
 class BufferStock {
 public:
     ~BufferStock();
     fuse_buf take();
-    void give(fuse_buf buffer);  // thread-safe
+    void give(fuse_buf buffer);  // thread-safe; one that is not ours is freed
 
 private:
     std::mutex mutex_;
@@ -56,11 +68,12 @@ private:
 };
 
 struct FuseAdapter::State {
-    State(const MountOptions& mount_options, Executor& executor_ref)
-        : options(mount_options), executor(executor_ref) {}
+    State(const MountOptions& mount_options, Executor& executor_ref, Journal& journal_ref)
+        : options(mount_options), executor(executor_ref), journal(journal_ref) {}
 
     MountOptions options;
     Executor& executor;
+    Journal& journal;
     Filesystem* filesystem = nullptr;
     RunKeeper* runs = nullptr;
     fuse_session* session = nullptr;
@@ -69,8 +82,11 @@ struct FuseAdapter::State {
     bool overlay_store = false;
     bool initialised = false;
     bool stopping = false;
+    bool resumes = false;      // another process has served the mount before
+    bool can_resume = false;   // and one may after us
     std::uint64_t unique = 0;  // of the request that is being decoded
-    fuse_buf buffer{};         // that it lies in
+    bool resent = false;
+    fuse_buf buffer{};  // that it lies in
     BufferStock buffers;
     Backings backings;
     std::unordered_map<std::uint64_t, NodeId> passthrough_handles;
@@ -78,7 +94,13 @@ struct FuseAdapter::State {
 
     void arm_timer();
     void run_timers();
-    bool receive();  // serves one request; false if none is there
+    bool receive();                  // serves one request; false if none is there
+    void process(std::size_t size);  // that lies in `buffer`
+    void commit();
+    Result<> take(Fd device);
+    bool go_on();  // takes the connection over; false: the kernel cannot
+    void drain();  // serves what came while nobody served
+    void release(fuse_req_t req, std::uint64_t fh);
 };
 
 const fuse_lowlevel_ops& operations();
@@ -91,22 +113,35 @@ struct Pending : std::enable_shared_from_this<Pending> {
     fuse_req_t req;
     Request request;
     std::function<void(Pending&)> handler;  // replies, or throws Suspend
+    bool changes = false;                   // it must not be done twice: its answer is kept
     bool answered = false;
 
     Pending(FuseAdapter::State& state_ref, fuse_req_t request_handle)
         : state(state_ref), req(request_handle) {}
 
     void attempt();
+    void finish(const Answer& answer);
+    // For what is answered otherwise, and may be done twice.
+    void about_to_reply();
     void error(int code);
     void error(const Error& failure) { error(failure.code); }
 };
 
 // Begins a request: `handler` runs now, and again after every Suspend.
-void serve(fuse_req_t req, std::function<void(Pending&)> handler);
+void serve(fuse_req_t req, std::function<void(Pending&)> handler, bool changes = false);
+// The same for what must not be done twice.
+inline void serve_change(fuse_req_t req, std::function<void(Pending&)> handler) {
+    serve(req, std::move(handler), true);
+}
+// A request that another worker may have done: true if it is answered.
+bool serve_again(Pending& pending);
 
+void send(fuse_req_t req, const Answer& answer, Filesystem& filesystem);
 void reply(Pending& pending, const Result<EntryReply>& result);
 void reply(Pending& pending, const Result<Attr>& result);
 void reply(Pending& pending, const Result<>& result);
+void reply(Pending& pending, const OpenReply& opened, int backing);
+void reply(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made);
 
 struct stat to_stat(const Attr& attr);
 fuse_entry_param to_entry(const EntryReply& reply);

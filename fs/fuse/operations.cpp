@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "fuse/loop.h"
@@ -13,24 +14,6 @@ namespace artfs {
 
 FuseAdapter::State& state_of(fuse_req_t req) {
     return *static_cast<FuseAdapter::State*>(fuse_req_userdata(req));
-}
-
-void reply(Pending& pending, const Result<EntryReply>& result) {
-    if (!result) return pending.error(result.error());
-    pending.answered = true;
-    auto entry = to_entry(*result);
-    fuse_reply_entry(pending.req, &entry);
-}
-
-void reply(Pending& pending, const Result<Attr>& result) {
-    if (!result) return pending.error(result.error());
-    pending.answered = true;
-    struct stat status = to_stat(*result);
-    fuse_reply_attr(pending.req, &status, result->timeout);
-}
-
-void reply(Pending& pending, const Result<>& result) {
-    pending.error(result ? 0 : result.error().code);
 }
 
 namespace {
@@ -56,6 +39,7 @@ void on_init(void* data, fuse_conn_info* conn) {
     fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
     // What a launcher opened is read and written call by call, and may be mapped all the same.
     fuse_set_feature_flag(conn, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);
+    conn->max_write = std::min(conn->max_write, static_cast<unsigned>(most_written));
     conn->max_background = 65535;
     conn->congestion_threshold = 65535;
     if (!state.options.passthrough)
@@ -94,45 +78,46 @@ void on_readlink(fuse_req_t req, fuse_ino_t node) {
     serve(req, [node](Pending& pending) {
         auto target = pending.state.filesystem->readlink(pending.request, {node});
         if (!target) return pending.error(target.error());
-        pending.answered = true;
+        pending.about_to_reply();
         fuse_reply_readlink(pending.req, target->c_str());
     });
 }
 
 void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
-    serve(req, [parent, name = std::string(name), mode](Pending& pending) {
+    serve_change(req, [parent, name = std::string(name), mode](Pending& pending) {
         reply(pending, pending.state.filesystem->mkdir(pending.request, {parent}, name, mode));
     });
 }
 
 void on_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
-    serve(req, [parent, name = std::string(name), target = std::string(target)](Pending& pending) {
+    serve_change(req, [parent, name = std::string(name),
+                       target = std::string(target)](Pending& pending) {
         reply(pending, pending.state.filesystem->symlink(pending.request, {parent}, name, target));
     });
 }
 
 void on_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char* name) {
-    serve(req, [node, parent, name = std::string(name)](Pending& pending) {
+    serve_change(req, [node, parent, name = std::string(name)](Pending& pending) {
         reply(pending, pending.state.filesystem->link(pending.request, {node}, {parent}, name));
     });
 }
 
 void on_unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
-    serve(req, [parent, name = std::string(name)](Pending& pending) {
+    serve_change(req, [parent, name = std::string(name)](Pending& pending) {
         reply(pending, pending.state.filesystem->unlink(pending.request, {parent}, name));
     });
 }
 
 void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
-    serve(req, [parent, name = std::string(name)](Pending& pending) {
+    serve_change(req, [parent, name = std::string(name)](Pending& pending) {
         reply(pending, pending.state.filesystem->rmdir(pending.request, {parent}, name));
     });
 }
 
 void on_rename(fuse_req_t req, fuse_ino_t from, const char* from_name, fuse_ino_t to,
                const char* to_name, unsigned flags) {
-    serve(req, [from, from_name = std::string(from_name), to, to_name = std::string(to_name),
-                flags](Pending& pending) {
+    serve_change(req, [from, from_name = std::string(from_name), to, to_name = std::string(to_name),
+                       flags](Pending& pending) {
         reply(pending, pending.state.filesystem->rename(pending.request, {from}, from_name, {to},
                                                         to_name, flags));
     });
@@ -160,14 +145,14 @@ void on_setattr(fuse_req_t req, fuse_ino_t node, struct stat* attr, int valid, f
         wanted.mtime_now = true;
     else if ((valid & FUSE_SET_ATTR_MTIME) != 0)
         wanted.mtime = from_timespec(attr->st_mtim);
-    serve(req, [node, wanted](Pending& pending) {
+    serve_change(req, [node, wanted](Pending& pending) {
         reply(pending, pending.state.filesystem->setattr(pending.request, {node}, wanted));
     });
 }
 
 void reply_xattr(Pending& pending, const std::string& value, std::size_t size) {
     if (size != 0 && size < value.size()) return pending.error(ERANGE);
-    pending.answered = true;
+    pending.about_to_reply();
     if (size == 0)
         fuse_reply_xattr(pending.req, value.size());
     else
@@ -199,15 +184,15 @@ void on_listxattr(fuse_req_t req, fuse_ino_t node, std::size_t size) {
 
 void on_setxattr(fuse_req_t req, fuse_ino_t node, const char* name, const char* value,
                  std::size_t size, int flags) {
-    serve(req, [node, name = std::string(name), value = std::string(value, size),
-                flags](Pending& pending) {
+    serve_change(req, [node, name = std::string(name), value = std::string(value, size),
+                       flags](Pending& pending) {
         reply(pending,
               pending.state.filesystem->setxattr(pending.request, {node}, name, value, flags));
     });
 }
 
 void on_removexattr(fuse_req_t req, fuse_ino_t node, const char* name) {
-    serve(req, [node, name = std::string(name)](Pending& pending) {
+    serve_change(req, [node, name = std::string(name)](Pending& pending) {
         reply(pending, pending.state.filesystem->removexattr(pending.request, {node}, name));
     });
 }
@@ -228,7 +213,7 @@ void on_opendir(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
     serve(req, [node, info = *info](Pending& pending) mutable {
         auto opened = pending.state.filesystem->opendir(pending.request, {node});
         if (!opened) return pending.error(opened.error());
-        pending.answered = true;
+        pending.about_to_reply();
         fuse_reply_open(pending.req, &info);
     });
 }
@@ -251,7 +236,7 @@ void on_readdir(fuse_req_t req, fuse_ino_t node, std::size_t size, off_t cookie,
                 return true;
             });
         if (!done) return pending.error(done.error());
-        pending.answered = true;
+        pending.about_to_reply();
         fuse_reply_buf(pending.req, listing.data(), used);
     });
 }

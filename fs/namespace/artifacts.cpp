@@ -38,9 +38,17 @@ HistoryEntry alias_entry(const Request& request, const std::string& alias,
 
 }  // namespace
 
+// A worker has died over it, perhaps after the change was durable: what is as it should be is so
+// because of it.
+bool Filesystem::may_have_done(const Request& request) const {
+    return request.resent && mount_.session.intended(request.unique);
+}
+
 void Filesystem::write_catalog(Request& request, CatalogThread::Change change,
                                std::function<void()> after) {
     if (request.did(step_recorded)) return;
+    mount_.session.apply(request.unique, Intended{request.unique});
+    mount_.session.commit();
     throw Suspend{[this, &request, change = std::move(change),
                    after = std::move(after)](Suspend::Resume resume) {
         mount_.write(change, [&request, after, resume](const Result<>& written) {
@@ -54,7 +62,7 @@ void Filesystem::write_catalog(Request& request, CatalogThread::Change change,
 Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string& name,
                                              std::uint32_t mode) {
     const auto* known = mount_.loader.artifact(name);
-    if (known != nullptr && request.did(step_recorded))
+    if (known != nullptr && (request.did(step_recorded) || may_have_done(request)))
         return synthetic_entry(request, {.place = Place::artifact, .artifact = known->record.id});
     if (known != nullptr || name == art_dir_name) return fail(EEXIST, "the artifact exists");
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
@@ -144,7 +152,7 @@ Result<Attr> Filesystem::set_owner(Request& request, NodeId node, const Syntheti
 Result<> Filesystem::remove_artifact(Request& request, const std::string& name) {
     const auto* artifact = mount_.loader.artifact(name);
     if (artifact == nullptr) {
-        if (request.did(step_recorded)) return {};
+        if (request.did(step_recorded) || may_have_done(request)) return {};
         if (name == art_dir_name) return fail(EPERM, "the name is the mount's own");
         return fail(ENOENT, "no such artifact");
     }
@@ -177,7 +185,10 @@ Result<EntryReply> Filesystem::set_alias(Request& request, const ArtifactState& 
     if (!AliasName::parse(name)) return fail(EPERM, "not a name for an alias");
     if (is_protected(artifact, name)) return fail(EPERM, "the alias is protected");
     runs_.settle(request, id);  // `make-it && ln -s v0 best`
-    if (artifact.aliases.contains(name)) return fail(EEXIST, "the alias exists");
+    if (artifact.aliases.contains(name)) {
+        if (may_have_done(request)) return reply();
+        return fail(EEXIST, "the alias exists");
+    }
     std::optional<std::uint32_t> number;
     if (auto alias = artifact.aliases.find(target); alias != artifact.aliases.end())
         number = alias->second;
@@ -204,7 +215,10 @@ Result<> Filesystem::erase_alias(Request& request, const ArtifactState& artifact
                                  const std::string& name) {
     if (request.did(step_recorded)) return {};
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
-    if (!artifact.aliases.contains(name)) return fail(EPERM, "only aliases can be removed here");
+    if (!artifact.aliases.contains(name)) {
+        if (may_have_done(request)) return {};
+        return fail(EPERM, "only aliases can be removed here");
+    }
     if (is_protected(artifact, name)) return fail(EPERM, "the alias is protected");
     const auto id = artifact.record.id;
     auto entry = alias_entry(request, name, std::nullopt);
@@ -224,7 +238,10 @@ Result<> Filesystem::rename_alias(Request& request, const ArtifactState& artifac
     if (request.did(step_recorded)) return {};
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
     auto alias = artifact.aliases.find(from);
-    if (alias == artifact.aliases.end()) return fail(EPERM, "only aliases can be renamed here");
+    if (alias == artifact.aliases.end()) {
+        if (may_have_done(request) && artifact.aliases.contains(to)) return {};
+        return fail(EPERM, "only aliases can be renamed here");
+    }
     if (!AliasName::parse(to)) return fail(EPERM, "not a name for an alias");
     if (is_protected(artifact, from) || is_protected(artifact, to))
         return fail(EPERM, "the alias is protected");

@@ -26,6 +26,15 @@ std::shared_ptr<DataFile> fresh(Fd fd) {
     return file;
 }
 
+// An empty one may be as it came out of stock, before a worker died.
+std::shared_ptr<DataFile> reopened(Fd fd) {
+    auto file = std::make_shared<DataFile>(DataFile{std::move(fd)});
+    struct stat status {};
+    if (fstat(file->fd.get(), &status) == 0 && status.st_size == 0)
+        file->born = from_timespec(status.st_mtim);
+    return file;
+}
+
 Result<> copy_bytes(int from, int to, std::uint64_t bytes) {
     off_t in = 0;
     off_t out = 0;
@@ -105,11 +114,19 @@ std::shared_ptr<DataFile> DataFiles::staging(std::uint64_t number) {
                               if (!opened) return resume(opened.error().code);
                               // Two requests may have opened it; one file serves both.
                               if (!open_staging(number))
-                                  hold(staging_, number,
-                                       std::make_shared<DataFile>(DataFile{std::move(*opened)}));
+                                  hold(staging_, number, reopened(std::move(*opened)));
                               resume(0);
                           });
     }};
+}
+
+std::shared_ptr<DataFile> DataFiles::open_now(std::uint64_t number) {
+    if (auto open = open_staging(number)) return open;
+    auto opened = open_file(store_.staging_path(number), O_RDWR);
+    if (!opened) return nullptr;
+    auto file = reopened(std::move(*opened));
+    hold(staging_, number, file);
+    return file;
 }
 
 std::shared_ptr<DataFile> DataFiles::object(const Digest& digest) {
@@ -178,8 +195,11 @@ void DataFiles::remove(std::vector<std::uint64_t> numbers) {
         if (auto file = open_staging(number)) std::erase(recent_, file);
         staging_.erase(number);
     }
-    executor_.pool([this, numbers = std::move(numbers)] {
-        for (auto number : numbers) unlink(store_.staging_path(number).c_str());
+    // In the next turn: what made them superfluous is kept by then, and no worker looks for them.
+    executor_.post([this, numbers = std::move(numbers)] {
+        executor_.pool([this, numbers] {
+            for (auto number : numbers) unlink(store_.staging_path(number).c_str());
+        });
     });
 }
 

@@ -28,6 +28,8 @@ public:
     std::shared_ptr<DataFile> open_staging(std::uint64_t number) const;
     // The same, opened if need be. Throws Suspend.
     std::shared_ptr<DataFile> staging(std::uint64_t number);
+    // The same, waiting for the disk; null where it cannot be opened.
+    std::shared_ptr<DataFile> open_now(std::uint64_t number);
     std::shared_ptr<DataFile> object(const Digest& digest);
 
     // Makes a new staging file with the first `size` bytes of what `node` holds, on the pool, then

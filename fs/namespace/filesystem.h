@@ -55,6 +55,19 @@ public:
     std::filesystem::path object_path(const Digest& object) const {
         return mount_.store.objects().path(object);
     }
+    // What the kernel has for a node's data by itself is kept as long as the mount. Dropping one is
+    // kept before the kernel is told: its number may mean another file after that.
+    void backed(NodeId node, const BackingFile& file) {
+        mount_.session.apply(0, RegisteredBacking{node, file});
+    }
+    void no_longer_backed(NodeId node) {
+        mount_.session.apply(0, DroppedBacking{node});
+        mount_.session.commit();
+    }
+    const Session& session() const { return mount_.session; }
+    // Before the first request of a mount whose worker has died: while a file is open its size is
+    // the file's, and what has no name any more is still read.
+    void go_on();
     // Passthrough was asked for and could not be had: the handle's data comes through us.
     void passthrough_refused(std::uint64_t fh);
     Result<ReadSource> read_source(Request& request, std::uint64_t fh);
@@ -67,6 +80,8 @@ public:
     // Before a close(2) of a descriptor returns.
     Result<> flush(Request& request, std::uint64_t fh);
     void release(std::uint64_t fh);
+    // The handles that a request opened which is done again because it was never answered.
+    std::vector<std::uint64_t> opened_by(std::uint64_t unique) const;
     // The kernel has let go of the inode: nothing of it is asked again before it is looked up.
     void forget(NodeId node);
 
@@ -196,6 +211,7 @@ private:
     Result<> rename_alias(Request& request, const ArtifactState& artifact, const std::string& from,
                           const std::string& to);
     // Makes `change` durable and runs `after`, once a request; else throws Suspend.
+    bool may_have_done(const Request& request) const;
     void write_catalog(Request& request, CatalogThread::Change change, std::function<void()> after);
 
     // The node behind `node` with a staging file of its own, of the first `keep` bytes. ESTALE
@@ -229,9 +245,8 @@ private:
 
     Mount& mount_;
     RunKeeper& runs_;
-    std::unordered_map<std::uint64_t, std::shared_ptr<const std::string>> texts_;  // by handle
-    std::unordered_map<std::uint64_t, std::shared_ptr<DataFile>> held_;            // by handle
-    std::unordered_map<std::uint64_t, std::set<RunId>> readers_;  // of what launchers opened
+    std::unordered_map<std::uint64_t, std::shared_ptr<DataFile>> held_;  // by handle
+    std::unordered_map<std::uint64_t, std::set<RunId>> readers_;         // of what launchers opened
 };
 
 }  // namespace artfs

@@ -378,10 +378,12 @@ void RunKeeper::close_left_views() {
     std::erase_if(launchers_, [&](const auto& entry) {
         if (!entry.second.exited || mount_.session.find_launcher_run(entry.first) != nullptr)
             return false;
-        return std::none_of(launcher_views_.begin(), launcher_views_.end(), [&](auto serial) {
+        bool needed = std::any_of(launcher_views_.begin(), launcher_views_.end(), [&](auto serial) {
             const auto* view = mount_.session.view(serial);
             return view != nullptr && view->launcher == entry.first;
         });
+        if (!needed) mount_.session.apply(0, LeftLauncher{entry.first});
+        return !needed;
     });
 }
 

@@ -51,7 +51,7 @@ const Launcher* RunKeeper::acts_for(const Caller& caller) const {
     return goes_on ? &before->second.launcher : above.acts_for();
 }
 
-RunKeeper::KnownLauncher& RunKeeper::know(const Caller& caller, const Launcher& launcher) {
+KnownLauncher& RunKeeper::know(const Caller& caller, const Launcher& launcher) {
     auto [known, fresh] = launchers_.try_emplace(launcher.process);
     if (!fresh) return known->second;
     known->second.launcher = launcher;
@@ -66,6 +66,7 @@ RunKeeper::KnownLauncher& RunKeeper::know(const Caller& caller, const Launcher& 
     Fd pidfd = open_pidfd(launcher.process.pid);
     auto watched = pidfd ? exits_.add(std::move(pidfd), launcher.process) : fail(ESRCH, "gone");
     known->second.exited = !watched;
+    mount_.session.apply(0, MetLauncher{known->second});
     return known->second;
 }
 
@@ -178,13 +179,9 @@ void RunKeeper::leave_directories(const LiveRun& run) {
         mount_.session.apply(0, RebasedView{std::move(base), view.overlay, true});
     }
     if (dropped.empty()) return;
-    mount_.write(
-        [dropped](WriteTxn& txn) {
-            for (const auto& draft : dropped) txn.erase_draft(draft);
-        },
-        [](const Result<>& done) {
-            if (!done) spdlog::error("a draft could not be dropped: {}", done.error().message);
-        });
+    pay(owe(std::nullopt, {}, dropped), nullptr, [](const Result<>& done) {
+        if (!done) spdlog::error("a draft could not be dropped: {}", done.error().message);
+    });
 }
 
 // Directories alone are nothing to record; anything else is.

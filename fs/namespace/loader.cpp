@@ -38,6 +38,8 @@ Loader::Loader(Store& store, Executor& executor, std::string project)
         artifacts_.emplace(record.id, std::move(state));
     }
     for (auto& draft : txn->drafts()) {
+        // Others are in the session of a worker that has died.
+        if (draft.state != DraftState::abandoned) continue;
         if (draft.artifact && !artifacts_.contains(*draft.artifact)) continue;
         if (auto run = txn->run(project_, draft.run)) kept_.push_back({draft, run->name});
     }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptors.h"
 #include "base/executor.h"
 #include "catalog/store.h"
 #include "namespace/data_files.h"
@@ -41,6 +42,7 @@ struct MountOptions {
     bool allow_other = false;
     bool passthrough = true;      // false: the user wants none
     std::string passthrough_why;  // why not; "" while it is on
+    unsigned restarts = 0;        // workers that there were before
 };
 
 struct Mount {
@@ -50,6 +52,7 @@ struct Mount {
     Config config;
     MountOptions options;
     KernelPort& kernel;
+    DescriptorKeeper& keeper;
     Session session;
     Loader loader;
     DataFiles files;

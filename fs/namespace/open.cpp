@@ -19,6 +19,19 @@ constexpr std::uint64_t everything = UINT64_MAX;
 // Of open(2) by execve(2): __FMODE_EXEC in the kernel's include/linux/fs.h.
 constexpr int opened_to_execute = 040;
 
+// Outside of a handler: what is missing is waited for here. `attempt` changes nothing before.
+template <class Attempt>
+void once_loaded(Attempt attempt, Suspend::Resume failed) {
+    try {
+        attempt();
+    } catch (Suspend& missing) {
+        missing.start([attempt, failed](int error) {
+            if (error != 0) return failed(error);
+            once_loaded(attempt, failed);
+        });
+    }
+}
+
 bool reads(int flags) { return (flags & O_ACCMODE) != O_WRONLY; }
 // Linux truncates through O_RDONLY, too.
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
@@ -32,7 +45,8 @@ std::shared_ptr<DataFile> Filesystem::clean_file(const Digest& digest) {
 
 std::optional<Digest> Filesystem::object_of(const Resolved& resolved) const {
     if (const auto* of = std::get_if<OfVersion>(&resolved)) return of->entry.digest;
-    if (const auto* of = std::get_if<OfBase>(&resolved)) return mount_.session.known_digest(of->located.entry.digest);
+    if (const auto* of = std::get_if<OfBase>(&resolved))
+        return mount_.session.known_digest(of->located.entry.digest);
     if (const auto* of = std::get_if<OfView>(&resolved))
         if (of->node->staging == 0 && !of->node->inline_text && of->node->special == 0)
             return mount_.session.known_digest(of->node->digest);
@@ -140,16 +154,20 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, s
             from, std::min(keep, from.size),
             [this, &request, node, keep, resume](Result<std::uint64_t> copied) {
                 if (!copied) return resume(copied.error().code);
-                // Another open may have copied the file meanwhile.
-                auto now_there = resolve(node);
-                const auto* own_now = now_there ? std::get_if<OfView>(&*now_there) : nullptr;
-                if (own_now != nullptr && own_now->node->staging != 0 && !own_now->node->frozen) {
-                    mount_.files.remove({*copied});
-                    return resume(0);
-                }
-                request.steps_done |= 1U << step_copied;
-                auto adopted = adopt_copy(request, node, *copied, keep);
-                resume(adopted ? 0 : adopted.error().code);
+                auto adopt = [this, &request, node, keep, resume, staging = *copied] {
+                    // Another open may have copied the file meanwhile.
+                    auto now_there = resolve(node);
+                    const auto* own_now = now_there ? std::get_if<OfView>(&*now_there) : nullptr;
+                    if (own_now != nullptr && own_now->node->staging != 0 &&
+                        !own_now->node->frozen) {
+                        mount_.files.remove({staging});
+                        return resume(0);
+                    }
+                    auto adopted = adopt_copy(request, node, staging, keep);
+                    request.steps_done |= 1U << step_copied;
+                    resume(adopted ? 0 : adopted.error().code);
+                };
+                once_loaded(adopt, resume);
             });
     }};
 }
@@ -160,6 +178,7 @@ OpenReply Filesystem::opened(const Request& request, Handle handle,
     const auto* view = mount_.session.view_of(handle.node);
     if (handle.launcher && handle.write && view != nullptr && view->kind == ViewKind::run_data)
         handle.run = view->run;
+    handle.unique = request.unique;
     mount_.session.apply(request.unique, OpenedHandle{handle});
     OpenReply reply;
     reply.fh = handle.fh;
@@ -181,7 +200,9 @@ Result<OpenReply> Filesystem::open_to_read(Request& request, NodeId node, const 
     if (who.is(Role::launcher)) handle.launcher = who.caller->process;
     const auto* own = std::get_if<OfView>(&resolved);
     if (own != nullptr && own->node->inline_text) {
-        texts_[handle.fh] = std::make_shared<const std::string>(own->node->target);
+        mount_.session.apply(
+            request.unique,
+            KeptText{handle.fh, std::make_shared<const std::string>(own->node->target)});
         return opened(request, handle);
     }
     std::shared_ptr<DataFile> file;
@@ -302,7 +323,7 @@ Result<ReadSource> Filesystem::read_source(Request& request, std::uint64_t fh) {
     const auto* handle = mount_.session.handle(fh);
     if (handle == nullptr) return fail(EBADF, "no such handle");
     if (auto known = through(request, *handle, false); !known) return tl::unexpected(known.error());
-    if (auto text = texts_.find(fh); text != texts_.end()) return ReadSource{text->second, nullptr};
+    if (auto text = mount_.session.text(fh)) return ReadSource{text, nullptr};
     if (const auto* what = mount_.session.synthetic(handle->node)) {
         const auto* tree = mount_.session.find_version_tree(what->version);
         auto& held = held_[fh];
@@ -382,12 +403,26 @@ Result<> Filesystem::fallocate(Request& request, std::uint64_t fh, int mode, std
     }};
 }
 
+void Filesystem::go_on() {
+    for (const auto& [fh, handle] : mount_.session.handles()) {
+        auto [view, node] = drafted(handle.node);
+        if (node == nullptr || node->staging == 0) continue;
+        if (auto file = mount_.files.open_now(node->staging)) held_[fh] = std::move(file);
+    }
+}
+
+std::vector<std::uint64_t> Filesystem::opened_by(std::uint64_t unique) const {
+    std::vector<std::uint64_t> opened;
+    for (const auto& [fh, handle] : mount_.session.handles())
+        if (handle.unique == unique) opened.push_back(fh);
+    return opened;
+}
+
 void Filesystem::release(std::uint64_t fh) {
     const auto* known = mount_.session.handle(fh);
     if (known == nullptr) return;
     Handle handle = *known;
     auto file = held_.extract(fh);
-    texts_.erase(fh);
     readers_.erase(fh);
     if (handle.launcher && handle.write && !handle.used) runs_.left_unused(handle);
     mount_.session.apply(0, ClosedHandle{fh});

@@ -49,7 +49,7 @@ Result<OpenReply> Filesystem::open_text(Request& request, NodeId node, const Syn
     handle.node = node;
     handle.read = true;
     handle.path = DataPath::text;
-    texts_[handle.fh] = text;
+    mount_.session.apply(request.unique, KeptText{handle.fh, text});
     return opened(request, handle);
 }
 
@@ -63,7 +63,8 @@ Result<OpenReply> Filesystem::open_commit(Request& request, NodeId node, const S
     handle.node = node;
     handle.read = true;
     handle.path = DataPath::text;
-    texts_[handle.fh] = std::make_shared<const std::string>();
+    mount_.session.apply(request.unique,
+                         KeptText{handle.fh, std::make_shared<const std::string>()});
     return opened(request, handle);
 }
 

@@ -17,11 +17,16 @@
 
 namespace artfs {
 
+// The kernel sets this bit in the number of a request that it sends again: the reply must have it,
+// and it is the same request without.
+constexpr std::uint64_t resent_bit = std::uint64_t{1} << 63U;
+
 // A request lives until its reply. Handlers run to their end or throw Suspend before they have
 // changed anything; then they are run again from the start, on the same Request.
 struct Request {
-    std::uint64_t unique = 0;
-    pid_t tid = 0;  // of the calling thread; 0 where the kernel names none
+    std::uint64_t unique = 0;  // without resent_bit
+    bool resent = false;       // a worker has died that may have done it, or a part
+    pid_t tid = 0;             // of the calling thread; 0 where the kernel names none
     uid_t uid = 0;
     gid_t gid = 0;
     // Slow steps that were done in an earlier run of the handler, by the handler's own numbering.

@@ -37,6 +37,12 @@ namespace {
 
 using Rows = std::map<std::string, std::optional<std::string>>;
 
+void write_owed(WriteTxn& txn, const Owed& owed) {
+    if (owed.run) txn.put(*owed.run);
+    for (const auto& use : owed.uses) txn.put(use);
+    for (const auto& draft : owed.dropped) txn.erase_draft(draft);
+}
+
 // What a checkpoint writes.
 struct Checkpoint {
     struct Draft {
@@ -44,6 +50,7 @@ struct Checkpoint {
         DraftRecord record;
         Rows rows;
         bool over = false;
+        bool whole = false;  // all its rows: whatever the catalog has of it goes
     };
     struct Run {
         RunRecord record;
@@ -52,6 +59,7 @@ struct Checkpoint {
     };
     std::vector<Draft> drafts;
     std::vector<Run> runs;
+    std::vector<Owed> owed;
 
     void write(WriteTxn& txn) const {
         for (const auto& run : runs) {
@@ -61,6 +69,7 @@ struct Checkpoint {
             txn.put(record);
             for (const auto& use : run.uses) txn.put(use);
         }
+        for (const auto& one : owed) write_owed(txn, one);
         for (const auto& draft : drafts) {
             DraftRecord kept = draft.record;
             // Others may have built on what an abandoned draft was frozen as.
@@ -70,6 +79,7 @@ struct Checkpoint {
                 kept.frozen_tree = known->frozen_tree;
                 kept.merged_with = known->merged_with;
             }
+            if (draft.whole) txn.erase_draft(kept.id);
             txn.put(kept);
             for (const auto& [key, value] : draft.rows) {
                 if (value)
@@ -91,11 +101,16 @@ void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
         // What a launcher began may be nobody's yet.
         const auto* owner = mount_.session.run(view.run);
         bool open = view.stage == DraftStage::open && view.abandoned.empty() &&
-                    view.overlay.is_dirty() && owner != nullptr && owner->recorded;
+                    (view.overlay.is_dirty() || unsure_views_.contains(serial)) &&
+                    owner != nullptr && owner->recorded;
         if (!view.draft || !(unkept || open)) continue;
         auto state = view.abandoned.empty() ? DraftState::open : DraftState::abandoned;
         all->drafts.push_back({serial, draft_record(view, state, view.abandoned),
-                               mount_.session.take_dirty_rows(serial), unkept});
+                               mount_.session.take_dirty_rows(serial), unkept,
+                               unsure_views_.erase(serial) > 0});
+        if (!all->drafts.back().whole) continue;
+        all->drafts.back().rows.clear();
+        for (auto& [key, value] : view.overlay.rows()) all->drafts.back().rows[key] = value;
     }
     unkept_views_.clear();
     for (const auto& [id, run] : mount_.session.runs()) {
@@ -105,10 +120,8 @@ void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
         all->runs.push_back(std::move(one));
     }
     for (const auto& run : all->runs) mount_.session.apply(0, CheckpointedRun{run.record.id});
-    for (auto& [id, run] : unkept_runs_)
-        all->runs.push_back({std::move(run.first), std::move(run.second), true});
-    unkept_runs_.clear();
-    if (all->drafts.empty() && all->runs.empty()) {
+    for (const auto& [number, owed] : mount_.session.owed()) all->owed.push_back(owed);
+    if (all->drafts.empty() && all->runs.empty() && all->owed.empty()) {
         if (done) done({});
         return;
     }
@@ -116,23 +129,46 @@ void RunKeeper::checkpoint(std::function<void(Result<>)> done) {
         for (const auto& draft : all->drafts) {
             mount_.session.put_back_rows(draft.view, draft.rows);
             if (draft.over) unkept_views_.insert(draft.view);
+            if (draft.whole) unsure_views_.insert(draft.view);
         }
         for (const auto& run : all->runs) {
             const auto* live = mount_.session.run(run.record.id);
-            if (run.over)
-                unkept_runs_.emplace(run.record.id, std::pair(run.record, run.uses));
-            else if (live != nullptr)
-                mount_.session.apply(0, ChangedRun{live->record, live->recorded});
+            if (live != nullptr) mount_.session.apply(0, ChangedRun{live->record, live->recorded});
         }
     };
     mount_.write([all](WriteTxn& txn) { all->write(txn); },
-                 [done, put_back](Result<> written) {
+                 [this, all, done, put_back](Result<> written) {
                      if (!written) {
                          spdlog::error("a checkpoint failed: {}", written.error().message);
                          put_back();
+                     } else {
+                         for (const auto& owed : all->owed)
+                             mount_.session.apply(0, Paid{owed.number});
                      }
                      if (done) done(std::move(written));
                  });
+}
+
+std::uint64_t RunKeeper::owe(std::optional<RunRecord> run, std::vector<UseEdge> uses,
+                             std::vector<DraftId> dropped) {
+    auto number = mount_.session.next_owed();
+    mount_.session.apply(0, Owes{{number, std::move(run), std::move(uses), std::move(dropped)}});
+    return number;
+}
+
+void RunKeeper::pay(std::uint64_t number, CatalogThread::Change also,
+                    std::function<void(Result<>)> done) {
+    auto owed = std::make_shared<const Owed>(mount_.session.owed().at(number));
+    mount_.write(
+        [owed, also = std::move(also)](WriteTxn& txn) {
+            write_owed(txn, *owed);
+            if (also) also(txn);
+        },
+        [this, number, done = std::move(done)](Result<> written) {
+            // Else the next checkpoint tries again.
+            if (written) mount_.session.apply(0, Paid{number});
+            if (done) done(std::move(written));
+        });
 }
 
 void RunKeeper::tick() {
@@ -157,7 +193,7 @@ void RunKeeper::shut_down() {
         for (const auto& [version, use] : run.uses) one.uses.push_back(use);
         last.runs.push_back(std::move(one));
     }
-    for (auto& [id, run] : unkept_runs_) last.runs.push_back({run.first, run.second, true});
+    for (const auto& [number, owed] : mount_.session.owed()) last.owed.push_back(owed);
     for (const auto& [serial, view] : mount_.session.views()) {
         bool known = !view.abandoned.empty() && !unkept_views_.contains(serial);
         const auto* owner = mount_.session.run(view.run);
@@ -165,7 +201,7 @@ void RunKeeper::shut_down() {
         if (!view.draft || known || nobodys) continue;
         auto why = view.abandoned.empty() ? "the mount ended" : view.abandoned;
         last.drafts.push_back({serial, draft_record(view, DraftState::abandoned, why),
-                               mount_.session.take_dirty_rows(serial), true});
+                               mount_.session.take_dirty_rows(serial), true, false});
     }
     auto write = [&] { return mount_.catalog.write([&](WriteTxn& txn) { last.write(txn); }); };
     auto written = write();

@@ -60,7 +60,10 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status) 
         if (std::find(ok.begin(), ok.end(), *record.exit_code) == ok.end())
             record.state = RunState::failed;
     }
-    if (record.explicitly_started) identifier_.explicit_runs().ended(run);
+    if (record.explicitly_started) {
+        identifier_.explicit_runs().ended(run);
+        know_explicit(run);
+    }
     shared_.ended(run, wait_status);
     mount_.session.apply(0, ChangedRun{std::move(record), live->recorded});
     mount_.session.apply(0, MarkedRun{run, true, false});
@@ -156,7 +159,10 @@ void RunKeeper::drop_run(const RunId& run) {
     mount_.session.apply(0, EndedRun{run});
     shared_.release(root, run);
     work_.erase(root);
-    if (!for_launcher && mount_.session.runs_rooted_at(root).empty()) exits_.remove(root);
+    if (!for_launcher && mount_.session.runs_rooted_at(root).empty()) {
+        exits_.remove(root);
+        mount_.keeper.drop(held_name(root));
+    }
     close_left_views();
 }
 

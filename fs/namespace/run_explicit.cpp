@@ -28,6 +28,8 @@ const LiveRun* RunKeeper::live_run_of(const Caller& caller) const {
 }
 
 void RunKeeper::start_explicit(ExplicitRun order, Started done) {
+    if (order.id)
+        if (const auto* live = mount_.session.run(*order.id)) return done(live->record);
     if (auto checked = check_order(order); !checked) return done(tl::unexpected(checked.error()));
     if (order.resume && mount_.session.run(*order.resume) != nullptr)
         return done(fail(EBUSY, "the run to resume has not ended: wait for it"));
@@ -39,7 +41,7 @@ void RunKeeper::start_explicit(ExplicitRun order, Started done) {
 
 void RunKeeper::gather(const std::shared_ptr<Beginning>& run) {
     auto& record = run->record;
-    record.id = RunId::make();
+    record.id = run->order.id.value_or(RunId::make());
     record.project = mount_.options.project;
     record.name = run->order.name.empty() ? fresh_name() : run->order.name;
     record.started = now();
@@ -98,8 +100,13 @@ void RunKeeper::record_beginning(const std::shared_ptr<Beginning>& run) {
         auto named = mount_.catalog.write([run, name = run->record.name](WriteTxn& txn) {
             auto& record = run->record;
             record.name = name;
-            for (int n = 2; txn.run(record.project, record.name); ++n)
+            // Asked for twice, because a worker died over it.
+            if (auto begun = txn.run(record.project, record.id)) record.name = begun->name;
+            for (int n = 2;; ++n) {
+                auto known = txn.run(record.project, record.name);
+                if (!known || known->id == record.id) break;
                 record.name = name + "-" + std::to_string(n);
+            }
             txn.put(record);
         });
         if (!named || !run->order.resume) return named;
@@ -132,9 +139,11 @@ void RunKeeper::began(const std::shared_ptr<Beginning>& run) {
         if (auto before = identifier_.explicit_runs().find(*run->continues))
             known.wrapper = before->wrapper;
     }
+    if (run->root->pidfd) mount_.keeper.hold(held_name(live.root), run->root->pidfd.get());
     if (auto added = exits_.add(std::move(run->root->pidfd), live.root); !added)
         return run->done(tl::unexpected(added.error()));
     identifier_.explicit_runs().add(known);
+    know_explicit(known.id);
     LiveRun elsewhere = live;
     elsewhere.recorded = false;  // until it does something there
     shared_.put(elsewhere);
@@ -143,6 +152,7 @@ void RunKeeper::began(const std::shared_ptr<Beginning>& run) {
     if (run->continues) {
         explicit_ended(*run->continues, 0);
         identifier_.explicit_runs().continued(*run->continues, run->record.id);
+        know_explicit(*run->continues);
     }
     run->done(run->record);
 }
@@ -246,13 +256,10 @@ void RunKeeper::close_segment(const RunId& run) {
     SealOrder order = order_for(live, {}, false);
     order.run.segments += 1;
     order.run.state = RunState::running;
+    auto owed = owe(std::nullopt, order.uses, {});
     mount_.session.apply(0, ClosedSegment{run, order.run.segments});
-    auto shared = std::make_shared<const SealOrder>(std::move(order));
-    mount_.write(
-        [shared](WriteTxn& txn) {
-            for (const auto& use : shared->uses) txn.put(use);
-            txn.put(shared->run);
-        },
+    pay(
+        owed, [record = order.run](WriteTxn& txn) { txn.put(record); },
         [](const Result<>& written) {
             if (!written) spdlog::error("a segment was not recorded: {}", written.error().message);
         });

@@ -77,7 +77,9 @@ const Caller* RunKeeper::caller_of(Request& request) {
             [this, tid = request.tid] { return identifier_.identify(tid); },
             [this, &request, resume](std::optional<Identified> identified) {
                 --identifying_;
-                request.steps_done |= 1U << step_identified;
+                // One that was found may be forgotten again before the handler runs: then it is
+                // looked for once more.
+                if (!identified) request.steps_done |= 1U << step_identified;
                 if (identified) {
                     if (identified->root)
                         roots_[identified->root->facts.key()] =
@@ -215,6 +217,7 @@ std::size_t RunKeeper::kinds_of_work(const RunId& run) const {
 
 void RunKeeper::watch(const ProcessKey& root, Fd pidfd) {
     if (!pidfd) return;
+    mount_.keeper.hold(held_name(root), pidfd.get());
     if (auto added = exits_.add(std::move(pidfd), root); !added)
         spdlog::error("cannot watch process {}: {}", root.pid, added.error().message);
 }

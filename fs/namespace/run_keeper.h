@@ -29,9 +29,10 @@ namespace artfs {
 
 // `art run` and `art begin`, as asked for over the control socket.
 struct ExplicitRun {
-    pid_t pid = 0;      // the command's, stopped before its exec; the shell that begins a run
-    pid_t wrapper = 0;  // art's own; 0: `art begin`
-    std::string name;   // empty: give it one
+    std::optional<RunId> id;  // who asks twice means the same run
+    pid_t pid = 0;            // the command's, stopped before its exec; the shell that begins a run
+    pid_t wrapper = 0;        // art's own; 0: `art begin`
+    std::string name;         // empty: give it one
     std::string job_type;
     nlohmann::json config = nlohmann::json::object();
     std::vector<std::string> tags;
@@ -42,6 +43,10 @@ struct ExplicitRun {
     std::vector<std::string> command;
     std::optional<RunId> resume;  // goes on where that run, which is over, left its drafts
 };
+
+// What the pidfd of a run's root is kept under: how a process ended can be asked only of one that
+// was opened before.
+std::string held_name(const ProcessKey& process);
 
 class RunKeeper {
 public:
@@ -124,7 +129,7 @@ public:
     using Sealed = std::function<void(Result<std::vector<SealedDraft>>)>;
     // Seals the drafts of a live run now; it goes on in its next segment.
     void commit(const RunId& run, Sealed done, unsigned tries = 5);
-    // The same of one view. A draft that is not there or is being sealed: an empty list.
+    // The same of one view; by policy, what is being sealed already is left alone.
     void commit_view(std::uint32_t view, bool by_policy, Sealed done, unsigned tries = 5);
     // Before a recorded run reads a file of an abandoned draft: that is sealed as a version that
     // never becomes head, so that there is something to be a use of.
@@ -148,6 +153,9 @@ public:
     // The mount is gone: live runs are lost, their drafts kept. Blocks until that is durable.
     void shut_down();
 
+    // Before the first request: goes on where a worker that died left the session.
+    void go_on();
+
     bool lingering(const RunId& run) const { return lingering_.contains(run); }
     pid_t root_pid(const RunId& run) const;
     const SealQueue& seals() const { return seals_; }
@@ -163,15 +171,6 @@ private:
         Settled until;
         Suspend::Resume resume;
     };
-    // A process that has a view, or that file tools act for.
-    struct KnownLauncher {
-        Launcher launcher;
-        Launcher acts_as;  // whom what it does itself is done for
-        std::vector<std::string> command;
-        std::uint32_t uid = 0;
-        bool exited = false;
-    };
-
     const Caller* caller_of(Request& request);
     RunId run_of(Request& request, const Caller& caller);
     // A process that outlived its run: what it does now is the run's next segment.
@@ -278,6 +277,24 @@ private:
     const Handle* writer_of(const RunId& run, Writing what = Writing::anything) const;
     void seal_and_close(const RunId& run);
     void keep_run(const RunId& run);
+    void begin_seal(PendingSeal pending, Sealed done);
+    void enqueue(const PendingSeal& pending, Sealed done);
+    void run_sealed(const SealOrder& order, Result<std::vector<SealedDraft>> sealed);
+    void segment_sealed(const SealOrder& order, Result<std::vector<SealedDraft>> sealed,
+                        const Sealed& done);
+    std::uint64_t owe(std::optional<RunRecord> run, std::vector<UseEdge> uses,
+                      std::vector<DraftId> dropped);
+    // Writes what is owed, with whatever else `also` writes.
+    void pay(std::uint64_t owed, CatalogThread::Change also, std::function<void(Result<>)> done);
+    // ---- after a worker has died (run_restart.cpp)
+    void know_explicit(const RunId& run);
+    Fd pidfd_of(const ProcessKey& process);
+    void find_launchers();
+    void find_views();
+    void find_run(const RunId& run);
+    void find_facts(const RunId& run);
+    void find_seals();
+    void go_on_with_ends();
     const Handle* writer_in(const View& view) const;
     tl::unexpected<Error> busy(const Handle& writer) const;
     Policy policy_of(const View& view) const;
@@ -317,7 +334,7 @@ private:
     std::set<RunId> lingering_;
     // Of runs that are over, and must yet be written: a full disk can refuse it for a while.
     std::set<std::uint32_t> unkept_views_;  // abandoned drafts
-    std::map<RunId, std::pair<RunRecord, std::vector<UseEdge>>> unkept_runs_;
+    std::set<std::uint32_t> unsure_views_;  // whose rows in the catalog may not be those that were
     struct Survivor {
         Time seen{};
         std::map<pid_t, Fd> processes;

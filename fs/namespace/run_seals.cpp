@@ -54,7 +54,7 @@ void RunKeeper::keep_run(const RunId& run) {
     const auto& live = *mount_.session.run(run);
     std::vector<UseEdge> uses;
     for (const auto& [version, use] : live.uses) uses.push_back(use);
-    unkept_runs_.insert_or_assign(run, std::pair(record_of(live), std::move(uses)));
+    owe(record_of(live), std::move(uses), {});
     // Its data is sealed when the store is opened next.
     if (live.data_view != 0 && mount_.session.view(live.data_view)->draft)
         unkept_views_.insert(live.data_view);
@@ -72,7 +72,7 @@ void RunKeeper::abandon_drafts(const RunId& run, const std::string& why) {
 
 void RunKeeper::seal_and_close(const RunId& run) {
     const auto& live = *mount_.session.run(run);
-    SealQueue::Seal seal;
+    PendingSeal seal;
     for (const auto& [artifact, serial] : live.views) {
         const auto* view = mount_.session.view(serial);
         if (view->draft && view->abandoned.empty()) seal.views.push_back(serial);
@@ -84,24 +84,49 @@ void RunKeeper::seal_and_close(const RunId& run) {
         seal.views.push_back(live.data_view);
     seal.order = order_for(live, seal.views, true);
     seal.order.by_policy = true;
+    seal.over = true;
     for (auto serial : seal.views)
         mount_.session.apply(0, MarkedView{serial, DraftStage::frozen, false, ""});
     mount_.session.apply(0, MarkedRun{run, true, true});
-    auto frozen = seal.order.drafts;
-    seal.done = [this, run, frozen](Result<std::vector<SealedDraft>> sealed) {
-        if (sealed) {
-            show_sealed(*sealed, frozen, true);
-            return nested_ended(run, [this, run] {
-                drop_run(run);
-                wake(run, 0);
-            });
-        }
-        keep_run(run);
-        abandon_drafts(run, "sealing it failed: " + sealed.error().message);
-        drop_run(run);
-        wake(run, sealed.error().code == ENOSPC ? ENOSPC : EIO);
+    begin_seal(std::move(seal), nullptr);
+}
+
+void RunKeeper::begin_seal(PendingSeal pending, Sealed done) {
+    pending.number = mount_.session.next_seal();
+    mount_.session.apply(0, StartedSeal{pending});
+    enqueue(pending, std::move(done));
+}
+
+void RunKeeper::enqueue(const PendingSeal& pending, Sealed done) {
+    SealQueue::Seal seal;
+    seal.order = pending.order;
+    seal.views = pending.views;
+    seal.known = pending.known;
+    auto order = std::make_shared<const SealOrder>(pending.order);
+    seal.done = [this, number = pending.number, over = pending.over, order,
+                 done = std::move(done)](Result<std::vector<SealedDraft>> sealed) {
+        mount_.session.apply(0, EndedSeal{number});
+        if (over)
+            run_sealed(*order, std::move(sealed));
+        else
+            segment_sealed(*order, std::move(sealed), done);
     };
     seals_.add(std::move(seal));
+}
+
+void RunKeeper::run_sealed(const SealOrder& order, Result<std::vector<SealedDraft>> sealed) {
+    const RunId run = order.run.id;
+    if (sealed) {
+        show_sealed(*sealed, order.drafts, true);
+        return nested_ended(run, [this, run] {
+            drop_run(run);
+            wake(run, 0);
+        });
+    }
+    keep_run(run);
+    abandon_drafts(run, "sealing it failed: " + sealed.error().message);
+    drop_run(run);
+    wake(run, sealed.error().code == ENOSPC ? ENOSPC : EIO);
 }
 
 namespace {
@@ -166,22 +191,23 @@ void RunKeeper::seal_segment(const RunId& run, std::vector<std::uint32_t> views,
             0, staged_bytes_frozen(*mount_.session.view(serial), mount_.config.never_keep));
         mount_.session.apply(0, MarkedView{serial, DraftStage::frozen, true, ""});
     }
-    SealQueue::Seal seal;
+    PendingSeal seal;
     seal.order = order_for(*live, views, false);
     seal.order.by_policy = by_policy;
     seal.order.run.segments += 1;
     seal.views = std::move(views);
     mount_.session.apply(0, ClosedSegment{run, seal.order.run.segments});
-    auto order = std::make_shared<SealOrder>(seal.order);
-    seal.done = [this, run, order, done](Result<std::vector<SealedDraft>> sealed) {
-        if (sealed)
-            show_sealed(*sealed, order->drafts, false);
-        else
-            reopen_drafts(*order);
-        done(std::move(sealed));
-        try_to_end(run);
-    };
-    seals_.add(std::move(seal));
+    begin_seal(std::move(seal), std::move(done));
+}
+
+void RunKeeper::segment_sealed(const SealOrder& order, Result<std::vector<SealedDraft>> sealed,
+                               const Sealed& done) {
+    if (sealed)
+        show_sealed(*sealed, order.drafts, false);
+    else
+        reopen_drafts(order);
+    if (done) done(std::move(sealed));
+    try_to_end(order.run.id);
 }
 
 // A seal in mid-run came to nothing: the drafts go on, and what was read stays read.
@@ -190,13 +216,9 @@ void RunKeeper::reopen_drafts(const SealOrder& order) {
         for (const auto& [serial, view] : mount_.session.views())
             if (view.draft == draft.id)
                 mount_.session.apply(0, MarkedView{serial, DraftStage::open, true, ""});
-    mount_.write(
-        [uses = order.uses](WriteTxn& txn) {
-            for (const auto& use : uses) txn.put(use);
-        },
-        [](const Result<>& written) {
-            if (!written) spdlog::error("uses could not be recorded: {}", written.error().message);
-        });
+    pay(owe(std::nullopt, order.uses, {}), nullptr, [](const Result<>& written) {
+        if (!written) spdlog::error("uses could not be recorded: {}", written.error().message);
+    });
 }
 
 tl::unexpected<Error> RunKeeper::busy(const Handle& writer) const {
@@ -228,19 +250,33 @@ void RunKeeper::commit(const RunId& run, Sealed done, unsigned tries) {
         return;
     }
     std::vector<std::uint32_t> views;
+    bool under_way = false;
     for (const auto& [artifact, serial] : live->views) {
         const auto* view = mount_.session.view(serial);
-        if (view->draft && view->stage == DraftStage::open) views.push_back(serial);
+        if (!view->draft || !view->abandoned.empty()) continue;
+        if (view->stage == DraftStage::open)
+            views.push_back(serial);
+        else
+            under_way = true;
     }
+    // Asked for before, perhaps of a worker that died: it is done when that is.
+    if (views.empty() && under_way && !live->closing)
+        return mount_.kernel.after(release_step_ms,
+                                   [this, run, done, tries] { commit(run, done, tries); });
     if (views.empty()) return done(std::vector<SealedDraft>{});
     seal_segment(run, std::move(views), false, std::move(done));
 }
 
 void RunKeeper::commit_view(std::uint32_t serial, bool by_policy, Sealed done, unsigned tries) {
     const auto* view = mount_.session.view(serial);
-    if (view == nullptr || !view->draft || view->stage != DraftStage::open ||
-        mount_.session.run(view->run) == nullptr)
-        return done(std::vector<SealedDraft>{});
+    const auto* live = view == nullptr ? nullptr : mount_.session.run(view->run);
+    if (live == nullptr || !view->draft) return done(std::vector<SealedDraft>{});
+    if (view->stage != DraftStage::open) {
+        if (by_policy || live->closing) return done(std::vector<SealedDraft>{});
+        return mount_.kernel.after(release_step_ms, [this, serial, done, tries] {
+            commit_view(serial, false, done, tries);
+        });
+    }
     if (const auto* writer = writer_in(*view)) {
         if (tries == 0) return done(busy(*writer));
         mount_.kernel.after(release_step_ms, [this, serial, by_policy, done, tries] {
@@ -275,11 +311,7 @@ void RunKeeper::discard(const RunId& run, std::function<void(Result<>)> done) {
         mount_.kernel.invalidate_inode(root);
     }
     mount_.files.remove(staging);
-    mount_.write(
-        [drafts](WriteTxn& txn) {
-            for (const auto& draft : drafts) txn.erase_draft(draft);
-        },
-        std::move(done));
+    pay(owe(std::nullopt, {}, drafts), nullptr, std::move(done));
 }
 
 void RunKeeper::kept_are_gone(const RunId& run, const std::vector<SealedDraft>& sealed) {

@@ -98,13 +98,14 @@ void SealQueue::advance() {
 void SealQueue::start_freezing(const Shared& seal) {
     seal->step = Step::freezing;
     for (auto& draft : seal->order.drafts) {
+        if (draft.frozen_as) continue;  // by a worker that died
         if (draft.merges && draft.artifact) draft.head = head(*draft.artifact);
     }
     // What a promotion changes meanwhile is changed in the seal's own order.
     auto order = std::make_shared<SealOrder>(seal->order);
     auto work = [this, order]() -> Result<FrozenTrees> {
         for (auto& draft : order->drafts)
-            if (draft.merges && draft.artifact && !draft.head)
+            if (draft.merges && draft.artifact && !draft.head && !draft.frozen_as)
                 draft.head = sealed_head(mount_.store, *draft.artifact);
         auto trees = freeze(context(), *order);
         if (!trees) return trees;
@@ -210,6 +211,21 @@ void SealQueue::promote(const Promotion& promotion) {
             if (base.version == promotion.promised) base = promotion.base;
     }
     mount_.session.apply(0, Promoted{promotion, seals_.empty()});
+    const VersionId promised = promotion.promised;
+    const VersionId version = *promotion.base.version;
+    if (version == promised) return;
+    // A checkpoint that was on its way meanwhile may have written what was promised.
+    mount_.write(
+        [promised, version](WriteTxn& txn) {
+            for (auto use : txn.users_of(promised)) {
+                txn.erase(use);
+                use.version = version;
+                txn.put(use);
+            }
+        },
+        [](const Result<>& written) {
+            if (!written) spdlog::error("uses were not corrected: {}", written.error().message);
+        });
 }
 
 void SealQueue::failed(const Shared& seal, const Error& error) {

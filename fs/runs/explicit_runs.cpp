@@ -6,6 +6,17 @@ void ExplicitRuns::add(Run run) {
     run.begun_ticks = now_ticks();
     run.ended_ticks = 0;
     std::lock_guard lock(mutex_);
+    insert(run);
+}
+
+void ExplicitRuns::restore(Run run) {
+    std::lock_guard lock(mutex_);
+    if (runs_.contains(run.id)) return;  // another project knows it too
+    insert(run);
+    if (run.ended_ticks != 0) ended_.push_back(run.id);
+}
+
+void ExplicitRuns::insert(const Run& run) {
     by_process_[run.root].push_back(run.id);
     if (run.wrapper) by_process_[run.wrapper].push_back(run.id);
     runs_.insert_or_assign(run.id, run);

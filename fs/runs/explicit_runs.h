@@ -33,6 +33,8 @@ public:
     };
 
     void add(Run run);
+    // As it was known before the daemon was started again.
+    void restore(Run run);
     // From now on only processes that were started before belong to it.
     void ended(const RunId& id);
     // `art next`: who claims `id` by its environment means `by` from now on.
@@ -56,7 +58,8 @@ public:
 private:
     static constexpr std::size_t max_ended = 1024;  // the oldest are forgotten
 
-    const Run* get(const RunId& id) const;  // with the lock held
+    void insert(const Run& run);  // with the lock held, as all below
+    const Run* get(const RunId& id) const;
     void forget(const RunId& id);
 
     std::atomic<std::uint64_t> generation_{0};
