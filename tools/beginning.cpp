@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/fd.h"
+#include "base/uid.h"
 #include "command.h"
 #include "output.h"
 
@@ -81,6 +82,7 @@ Json ask_live_daemon(const Site& site, const Json& request) {
 
 Json beginning(const Arguments& arguments) {
     Json request{{"op", "run-start"},
+                 {"id", RunId::make().text()},
                  {"config", config_of_options(arguments)},
                  {"tags", arguments.list("tag")},
                  {"pins", map_of(arguments, "pin")},

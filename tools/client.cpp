@@ -10,12 +10,19 @@
 
 namespace artfs {
 
-std::optional<nlohmann::json> ask_daemon(
-    const std::filesystem::path& store, const nlohmann::json& request,
-    const std::function<void(const nlohmann::json&)>& progress) {
+namespace {
+
+// A worker that was killed is followed by another within moments.
+constexpr int most_tries = 200;
+constexpr unsigned between_tries_us = 50'000;
+
+enum class Asked : std::uint8_t { answered, nobody, lost };
+
+Asked ask_once(const std::filesystem::path& store, const nlohmann::json& request,
+               const std::function<void(const nlohmann::json&)>& progress, std::string& answer) {
     // A socket's address is short; a store's path need not be.
     auto directory = open_file(store, O_PATH | O_DIRECTORY);
-    if (!directory) return std::nullopt;
+    if (!directory) return Asked::nobody;
     Fd socket_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -24,12 +31,15 @@ std::optional<nlohmann::json> ask_daemon(
     if (connect(socket_fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
         if (errno == EACCES)
             throw Failure(exit_refused, "the store belongs to another user: ask its owner");
-        return std::nullopt;
+        return Asked::nobody;
     }
     std::string line =
         request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-    if (!write_all(socket_fd.get(), line)) return std::nullopt;
-    std::string answer;
+    for (std::string_view rest = line; !rest.empty();) {
+        auto sent = send(socket_fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+        if (sent <= 0) return Asked::lost;
+        rest.remove_prefix(static_cast<std::size_t>(sent));
+    }
     char chunk[65536];
     for (ssize_t got = 0; (got = read(socket_fd.get(), chunk, sizeof chunk)) > 0;) {
         answer.append(chunk, static_cast<std::size_t>(got));
@@ -40,8 +50,33 @@ std::optional<nlohmann::json> ask_daemon(
             answer.erase(0, end + 1);
         }
     }
+    return answer.ends_with('\n') ? Asked::answered : Asked::lost;
+}
+
+// Whether asking twice is as asking once. What copies files in is begun by hand again.
+bool may_repeat(const nlohmann::json& request) {
+    auto op = request.value("op", "");
+    return op != "put" && op != "unbundle" && op != "run-next";
+}
+
+}  // namespace
+
+std::optional<nlohmann::json> ask_daemon(
+    const std::filesystem::path& store, const nlohmann::json& request,
+    const std::function<void(const nlohmann::json&)>& progress) {
+    nlohmann::json asked = request;
+    std::string answer;
+    auto outcome = ask_once(store, asked, progress, answer);
+    for (int i = 0; outcome == Asked::lost && may_repeat(request) && i < most_tries; ++i) {
+        usleep(between_tries_us);
+        asked["again"] = true;
+        answer.clear();
+        outcome = ask_once(store, asked, progress, answer);
+        if (outcome == Asked::nobody) break;
+    }
+    if (outcome == Asked::nobody && !asked.contains("again")) return std::nullopt;
     auto reply = nlohmann::json::parse(answer, nullptr, false);
-    if (!reply.is_object())
+    if (outcome != Asked::answered || !reply.is_object())
         throw Failure(exit_failed, "the daemon did not answer: see artd.log in the store");
     if (reply.contains("error"))
         throw Failure(reply["error"].value("exit", 5), reply["error"].value("message", "refused"));

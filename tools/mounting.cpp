@@ -175,10 +175,15 @@ int run_mount(const Arguments& arguments) {
     auto added = ask_daemon(site.store, {{"op", "mount"},
                                          {"path", where.string()},
                                          {"project", project},
+                                         {"program", daemon_program().string()},
                                          {"options", arguments.text("options")},
                                          {"allow_other", arguments.flag("allow-other")},
                                          {"read_only", arguments.flag("read-only")}});
-    if (added) return mounted();
+    if (added) {
+        // Our program has taken the place of one that served the mount: it answers this.
+        if (added->contains("replaced")) ask_daemon(site.store, {{"op", "status"}});
+        return mounted();
+    }
     std::vector<std::string> words{daemon_program(), "--store", site.store.string(), "--project",
                                    project,          "--mount", where.string()};
     bool foreground = arguments.flag("foreground");
