@@ -132,11 +132,23 @@ pid_t TestMount::daemon_pid() const {
     return status.at("daemon").value("pid", 0);
 }
 
+pid_t TestMount::worker_pid() const { return json("status").at("daemon").value("worker", 0); }
+
 void TestMount::kill_daemon() {
     pid_t pid = daemon_pid();
+    pid_t worker = worker_pid();
     REQUIRE(pid > 0);
+    REQUIRE(worker > 0);
     REQUIRE(::kill(pid, SIGKILL) == 0);
-    for (int i = 0; i < 500 && fs::exists("/proc/" + std::to_string(pid)); ++i) usleep(10'000);
+    for (pid_t one : {pid, worker})
+        for (int i = 0; i < 500 && fs::exists("/proc/" + std::to_string(one)); ++i) usleep(10'000);
+}
+
+pid_t TestMount::kill_worker() const {
+    pid_t worker = worker_pid();
+    REQUIRE(worker > 0);
+    REQUIRE(::kill(worker, SIGKILL) == 0);
+    return worker;
 }
 
 Ran TestMount::sh(const std::string& command) const {

@@ -36,9 +36,13 @@ public:
 
     void mount();
     void umount();
-    // As a power cut for the daemon; the dead mount is left for the next mount() to clean.
+    // As a power cut for the daemon, guardian and worker; the dead mount is left for the next
+    // mount() to clean.
     void kill_daemon();
-    pid_t daemon_pid() const;
+    // What no program on the mount may feel. The worker that died.
+    pid_t kill_worker() const;
+    pid_t daemon_pid() const;  // the guardian's
+    pid_t worker_pid() const;
 
     // In the mount's root, with ART_STORE and ART_MOUNT set, and `art` and `actor` on PATH.
     Ran sh(const std::string& command) const;
