@@ -130,3 +130,17 @@ TEST_CASE("A second mountpoint may be read-only, and may not lie on a mount", "[
     CHECK(shell("mkdir b", second).status != 0);
     CHECK(mount.art("umount " + second).status == 0);
 }
+
+TEST_CASE("mount(8) mounts a store by its helper", "[mounts]") {
+    TestMount mount;
+    mount.umount();
+    auto ran =
+        shell("PATH=" + program("art").parent_path().string() +
+              ":$PATH " ARTFS_SOURCE "/tools/system/mount.fuse.artfs " + mount.store().string() +
+              " " + mount.path().string() + " -n -o rw,nofail,project=other,x-anything=1");
+    INFO(ran.err);
+    REQUIRE(ran.status == 0);
+    CHECK(mount.json("status").at("mounts").at(0).at("project") == "other");
+    CHECK(shell(ARTFS_SOURCE "/tools/system/mount.fuse.artfs one").status == 1);
+    CHECK(mount.art("umount " + mount.path().string()).status == 0);
+}
