@@ -112,25 +112,6 @@ TEST_CASE("Bind mounts of the mount, of an artifact and of a view", "[namespaces
     }
 }
 
-TEST_CASE("podman, where it runs", "[namespaces]") {
-    if (!works("podman --version")) {
-        WARN("podman is not here: not tested");
-        return;
-    }
-    TestMount mount({"--allow-other"});
-    mount.ok("mkdir a");
-    auto ran = mount.sh("podman run --rm --network none --rootfs / -v " + mount.path().string() +
-                        ":/mnt/art -- " + program("artfs_actor").string() +
-                        " write /mnt/art/a/latest/x 1");
-    if (ran.status == 125) {
-        WARN("podman cannot start a container here: " << ran.err);
-        return;
-    }
-    INFO(ran.err);
-    CHECK(ran.status == 0);
-    CHECK(mount.json("ls a").size() == 1);
-}
-
 TEST_CASE("Processes of a batch step are one run, by environment", "[namespaces]") {
     TestMount mount;
     auto script = (mount.directory() / "slurmstepd").string();

@@ -9,6 +9,7 @@ import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +70,8 @@ class Case:
                 return name
         if self.root and os.geteuid() != 0:
             return "root"
+        if "podman" in self.needs.split() and not containers_start():
+            return "a podman that can start a container"
         return ""
 
     def contents(self, binaries):
@@ -87,6 +90,14 @@ class Case:
             if path in self.modes:
                 found[path]["mode"] = self.modes[path]
         return found
+
+
+@functools.cache
+def containers_start():
+    with tempfile.TemporaryDirectory() as home:
+        program = Path(__file__).resolve().parents[1] / "programs/in-container"
+        env = {"PATH": SEARCH, "HOME": home, "ROOT": home}
+        return subprocess.run([program, "true"], env=env, capture_output=True, check=False).returncode == 0
 
 
 @functools.cache
