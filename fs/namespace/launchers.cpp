@@ -122,6 +122,9 @@ RunId RunKeeper::launcher_run(Request& request, const Caller& caller, const Laun
 }
 
 RunId RunKeeper::own_run(Request& request, const Caller& launcher) {
+    // It was about to become a program that is none, a script without an interpreter's name, and
+    // reads it itself.
+    if (const auto* live = mount_.session.find_run(launcher.process)) return live->record.id;
     RunId run = launcher_run(request, launcher, *acts_for(launcher));
     claim_input(run, launcher);
     return run;
