@@ -61,6 +61,9 @@ struct Mount {
     // Makes `change` durable, then runs `done` on the dispatch thread. On a full disk the ballast
     // is given up for it: what is written here is little, and lets others give space back.
     void write(CatalogThread::Change change, std::function<void(Result<>)> done) {
+        // Nothing is durable that the session could still forget: a run that only the catalog
+        // knew would never end.
+        session.commit();
         catalog.submit(change, [this, change, done = std::move(done)](Result<> outcome) {
             auto finish = [this, done](Result<> last) {
                 executor.post([done, last] { done(last); });

@@ -126,6 +126,7 @@ void SealQueue::start_freezing(const Shared& seal) {
         if (!written) return tl::unexpected(written.error());
         return trees;
     };
+    mount_.session.commit();
     mount_.executor.offload(work, [this, seal, order](Result<FrozenTrees> trees) {
         frozen(seal, std::move(trees), order->drafts);
     });
@@ -158,6 +159,7 @@ void SealQueue::start_hashing(const Shared& seal) {
         seal->held = std::move(*held);
         return hash(context(), seal->frozen);
     };
+    mount_.session.commit();
     mount_.executor.offload(work, [this, seal](Result<HashedFiles> hashed) {
         if (seal->doomed) return failed(seal, *seal->doomed);
         if (!hashed) return failed(seal, hashed.error());
@@ -175,6 +177,7 @@ void SealQueue::start_finishing(const Shared& seal) {
             mount_.session.apply(
                 0, MarkedView{serial, DraftStage::sealing, view->writable, view->abandoned});
     }
+    mount_.session.commit();
     mount_.executor.offload(
         [this, seal] { return finish(context(), seal->order, seal->frozen, seal->known); },
         [this, seal](Result<std::vector<SealedDraft>> sealed) {
