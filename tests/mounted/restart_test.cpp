@@ -286,12 +286,13 @@ TEST_CASE("a run begun by name goes on over the death of the worker", "[G9]") {
     std::string wait = "until [ -e " + go.string() + " ]; do sleep 0.01; done";
     pid_t run = fork();
     if (run == 0)
-        _exit(mount
-                  .sh("art run --name long --config lr=3 -- bash -c 'artfs_actor write a/latest/x 1; "
-                      "touch " +
-                      started.string() + "; " + wait +
-                      "; artfs_actor read a/latest/x : write b/latest/y 2; exit 7'")
-                  .status);
+        _exit(
+            mount
+                .sh("art run --name long --config lr=3 -- bash -c 'artfs_actor write a/latest/x 1; "
+                    "touch " +
+                    started.string() + "; " + wait +
+                    "; artfs_actor read a/latest/x : write b/latest/y 2; exit 7'")
+                .status);
     while (!fs::exists(started)) usleep(1000);
     mount.kill_worker();
     std::ofstream(go) << "";
