@@ -206,7 +206,9 @@ void RunKeeper::end_if_left(const RunId& run) {
     auto known = launchers_.find(live->root);
     bool left = known == launchers_.end() || known->second.exited ||
                 mount_.session.find_run(live->root) != nullptr;  // became a program
-    if (left && quiet(*live)) end_launcher_run(run);
+    if (!left || !quiet(*live)) return;
+    const RunId id = live->record.id;  // `run` may be of the record that goes
+    end_launcher_run(id);
 }
 
 void RunKeeper::end_quiet_launcher_runs() {

@@ -148,6 +148,7 @@ void RunKeeper::end_drafts(const RunId& run) {
 void RunKeeper::drop_run(const RunId& run) {
     const auto* live = mount_.session.run(run);
     if (live == nullptr) return;
+    const RunId id = live->record.id;  // `run` may be of the record that goes
     ProcessKey root = live->root;
     bool for_launcher = live->for_launcher;
     mount_.loader.forget_run(live->record.name);
@@ -156,8 +157,8 @@ void RunKeeper::drop_run(const RunId& run) {
     survivors_.erase(run);
     last_acted_.erase(run);
     lending_.run_ended(run);
-    mount_.session.apply(0, EndedRun{run});
-    shared_.release(root, run);
+    mount_.session.apply(0, EndedRun{id});
+    shared_.release(root, id);
     work_.erase(root);
     if (!for_launcher && mount_.session.runs_rooted_at(root).empty()) {
         exits_.remove(root);
