@@ -72,7 +72,7 @@ test("the graph is walked by keys", async () => {
   await open(`${base}/graph?form=exploded`);
   await page.locator("[data-node='load-data:load-1']").focus();
   await page.keyboard.press("ArrowRight");
-  await page.locator("[data-node='dataset:digits:v0'].chosen").waitFor();
+  await page.locator("[data-node='dataset:digits:v0'].chosen:focus").waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(`${store.origin}${base}/artifacts/digits/v0`);
 });
