@@ -6,6 +6,7 @@
 
 #include "drafts/build.h"
 #include "drafts/merge.h"
+#include "drafts/promote.h"
 
 namespace artfs {
 
@@ -165,13 +166,7 @@ void resolve_frozen(WriteTxn& txn, std::vector<DraftRecord>& built, Promotion& p
 // memory (Session does the same).
 void translate(WriteTxn& txn, Promotion promotion) {
     const VersionId version = *promotion.base.version;
-    if (version != promotion.promised) {
-        for (auto use : txn.users_of(promotion.promised)) {
-            txn.erase(use);
-            use.version = version;
-            txn.put(use);
-        }
-    }
+    move_uses(txn, promotion.promised, version);
     auto built = txn.drafts();
     std::erase_if(built, [&](const DraftRecord& record) {
         return !record.base.version || txn.version(*record.base.version).has_value();

@@ -184,8 +184,7 @@ void RunKeeper::tick() {
 
 void RunKeeper::shut_down() {
     // The working directories of callers may lie on another mount of ours, and would keep it.
-    roots_.clear();
-    callers_.clear();
+    release_processes();
     record_launcher_runs();
     Checkpoint last;
     for (const auto& [id, run] : mount_.session.runs()) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "drafts/promote.h"
+
 namespace artfs {
 
 namespace {
@@ -196,39 +198,20 @@ void SealQueue::finished(const Shared& seal, const std::vector<SealedDraft>& sea
 }
 
 void SealQueue::promote(const Promotion& promotion) {
-    auto move_up = [&](Base& base, Snapshot& snapshot) {
-        if (base.version != promotion.promised) return;
-        base = promotion.base;
-        snapshot = promotion.snapshot;
-    };
     for (const auto& seal : seals_) {
         if (seal->step == Step::finishing) continue;  // the pool has it, and it waited for nothing
-        seal->known.insert(promotion.files.begin(), promotion.files.end());
-        for (auto& draft : seal->order.drafts) {
-            move_up(draft.base, draft.base_snapshot);
-            if (draft.head) move_up(draft.head->base, draft.head->snapshot);
-        }
-        for (auto& use : seal->order.uses)
-            if (use.version == promotion.promised) use.version = *promotion.base.version;
-        for (auto& [artifact, base] : seal->order.run.pins)
-            if (base.version == promotion.promised) base = promotion.base;
+        artfs::promote(seal->order, seal->known, promotion);
     }
     mount_.session.apply(0, Promoted{promotion, seals_.empty()});
     const VersionId promised = promotion.promised;
     const VersionId version = *promotion.base.version;
     if (version == promised) return;
     // A checkpoint that was on its way meanwhile may have written what was promised.
-    mount_.write(
-        [promised, version](WriteTxn& txn) {
-            for (auto use : txn.users_of(promised)) {
-                txn.erase(use);
-                use.version = version;
-                txn.put(use);
-            }
-        },
-        [](const Result<>& written) {
-            if (!written) spdlog::error("uses were not corrected: {}", written.error().message);
-        });
+    mount_.write([promised, version](WriteTxn& txn) { move_uses(txn, promised, version); },
+                 [](const Result<>& written) {
+                     if (!written)
+                         spdlog::error("uses were not corrected: {}", written.error().message);
+                 });
 }
 
 void SealQueue::failed(const Shared& seal, const Error& error) {

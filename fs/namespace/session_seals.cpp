@@ -2,6 +2,7 @@
 // worker of the kernel's and the processes' side.
 #include <algorithm>
 
+#include "drafts/promote.h"
 #include "namespace/session.h"
 
 namespace artfs {
@@ -9,27 +10,10 @@ namespace artfs {
 namespace {
 constexpr std::size_t explicit_runs_kept = 1024;
 constexpr std::size_t intended_kept = 256;
-
-void promote(PendingSeal& seal, const Promotion& promotion) {
-    auto move_up = [&](Base& base, Snapshot& snapshot) {
-        if (base.version != promotion.promised) return;
-        base = promotion.base;
-        snapshot = promotion.snapshot;
-    };
-    seal.known.insert(promotion.files.begin(), promotion.files.end());
-    for (auto& draft : seal.order.drafts) {
-        move_up(draft.base, draft.base_snapshot);
-        if (draft.head) move_up(draft.head->base, draft.head->snapshot);
-    }
-    for (auto& use : seal.order.uses)
-        if (use.version == promotion.promised) use.version = *promotion.base.version;
-    for (auto& [artifact, base] : seal.order.run.pins)
-        if (base.version == promotion.promised) base = promotion.base;
-}
 }  // namespace
 
 void Session::promote_pending(const Promotion& promotion) {
-    for (auto& [number, seal] : pending_seals_) promote(seal, promotion);
+    for (auto& [number, seal] : pending_seals_) promote(seal.order, seal.known, promotion);
 }
 
 std::shared_ptr<const std::string> Session::text(std::uint64_t fh) const {

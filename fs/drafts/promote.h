@@ -1,0 +1,16 @@
+// What was built on a frozen tree goes on upon what that became (promotion.h).
+//
+// Free functions without state; thread-safe as far as their arguments are.
+#pragma once
+
+#include "drafts/seal.h"
+
+namespace artfs {
+
+// An order that waits, and what it knows of its files.
+void promote(SealOrder& order, HashedFiles& known, const Promotion& promotion);
+
+// Uses of what was promised become uses of the version that it turned out to equal.
+void move_uses(WriteTxn& txn, const VersionId& promised, const VersionId& version);
+
+}  // namespace artfs
