@@ -144,9 +144,7 @@ void RunKeeper::began(const std::shared_ptr<Beginning>& run) {
         return run->done(tl::unexpected(added.error()));
     identifier_.explicit_runs().add(known);
     know_explicit(known.id);
-    LiveRun elsewhere = live;
-    elsewhere.recorded = false;  // until it does something there
-    shared_.put(elsewhere);
+    shared_.put(live);
     mount_.session.apply(0, StartedRun{std::move(live)});
     if (run->order.resume) show_resumed(run->record, *run->order.resume, run->taken);
     if (run->continues) {

@@ -88,13 +88,7 @@ void RunKeeper::find_run(const RunId& run) {
             auto watched = exits_.add(std::move(pidfd), tool);
     }
     if (live.record.explicitly_started) {
-        LiveRun elsewhere;
-        elsewhere.record = live.record;
-        elsewhere.root = live.root;
-        elsewhere.pins = live.pins;
-        elsewhere.types = live.types;
-        elsewhere.aliases = live.aliases;
-        shared_.put(elsewhere);
+        shared_.put(live);
     } else if (!live.for_launcher) {
         shared_.claim(live.root, {run, live.record.name});
     }

@@ -17,8 +17,15 @@ void SharedRuns::release(const ProcessKey& root, const RunId& run) {
 }
 
 void SharedRuns::put(const LiveRun& begun) {
+    // What it has used and written is of one mount; elsewhere it has done nothing yet.
+    LiveRun elsewhere;
+    elsewhere.record = begun.record;
+    elsewhere.root = begun.root;
+    elsewhere.pins = begun.pins;
+    elsewhere.types = begun.types;
+    elsewhere.aliases = begun.aliases;
     std::lock_guard lock(mutex_);
-    begun_.insert_or_assign(begun.record.id, begun);
+    begun_.insert_or_assign(begun.record.id, std::move(elsewhere));
 }
 
 std::optional<LiveRun> SharedRuns::begun(const RunId& run) const {
