@@ -1,6 +1,8 @@
-// Makes a store of many runs, for measuring: artfs_many_runs STORE RUNS
+// Makes a store of many runs, for measuring: artfs_many_runs STORE RUNS [USES LOGS SOURCES]
 //
-// Project `many`. Each run uses nine versions and logs one; every fiftieth failed.
+// Project `many`. Each run uses nine versions (or USES) and logs one (or LOGS); every fiftieth
+// failed. With SOURCES the first so many runs use nothing, and all others only what those logged:
+// what a version came from is then one run, its USES versions and their runs.
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -12,7 +14,13 @@ namespace {
 using namespace artfs;
 
 constexpr std::size_t artifacts = 200;
-constexpr std::size_t uses_of_each = 9;
+
+struct Shape {
+    std::size_t runs = 0;
+    std::size_t uses = 9;
+    std::size_t logs = 1;
+    std::size_t sources = 0;
+};
 const char* const job_types[] = {"load-data", "preprocess-data", "train", "report", "evaluate"};
 
 ArtifactRecord make_artifact(std::size_t number) {
@@ -46,9 +54,9 @@ RunRecord make_run(std::size_t number) {
 
 class Maker {
 public:
-    explicit Maker(Store& store) : store_(store) {}
+    Maker(Store& store, const Shape& shape) : store_(store), shape_(shape) {}
 
-    Result<> make(std::size_t runs) {
+    Result<> make() {
         for (std::size_t i = 0; i < artifacts; ++i) artifacts_.push_back(make_artifact(i));
         Snapshot snapshot{.root = empty_dir(), .metadata = {}, .description = {}};
         tree_ = tree_id(snapshot);
@@ -57,8 +65,8 @@ public:
         };
         if (auto written = store_.catalog().write(put_tree); !written) return written;
         constexpr std::size_t group = 500;
-        for (std::size_t first = 0; first < runs; first += group) {
-            auto last = std::min(runs, first + group);
+        for (std::size_t first = 0; first < shape_.runs; first += group) {
+            auto last = std::min(shape_.runs, first + group);
             auto versions = versions_;
             auto heads = artifacts_;
             auto put_group = [&](WriteTxn& txn) {
@@ -77,21 +85,31 @@ private:
     void put(WriteTxn& txn, std::size_t number) {
         auto run = make_run(number);
         txn.put(run);
-        for (std::size_t i = 0; i < std::min(uses_of_each, versions_.size()); ++i) {
+        auto uses = number < shape_.sources ? 0 : std::min(shape_.uses, versions_.size());
+        for (std::size_t i = 0; i < uses; ++i) {
             UseEdge use;
             use.run = run.id;
-            use.version =
-                versions_[versions_.size() - 1 - (i * (number % 17 + 1)) % versions_.size()];
+            use.version = used(number, i);
             use.ranks.add(1);
             txn.put(use);
         }
+        for (std::size_t i = 0; i < shape_.logs; ++i) log(txn, run, number * shape_.logs + i);
+    }
+
+    VersionId used(std::size_t number, std::size_t nth) const {
+        if (shape_.sources != 0)
+            return versions_[(number * shape_.uses + nth) % (shape_.sources * shape_.logs)];
+        return versions_[versions_.size() - 1 - (nth * (number % 17 + 1)) % versions_.size()];
+    }
+
+    void log(WriteTxn& txn, const RunRecord& run, std::size_t number) {
         auto& artifact = artifacts_[number % artifacts_.size()];
         VersionRecord version;
         version.id = VersionId::make();
         version.artifact = artifact.id;
         version.number = artifact.next_version;
         version.tree = tree_;
-        version.digest = sha256(run.name);
+        version.digest = sha256(std::to_string(number));
         version.created = now();
         artifact.head = version.number;
         artifact.next_version = version.number + 1;
@@ -101,6 +119,7 @@ private:
     }
 
     Store& store_;
+    Shape shape_;
     TreeId tree_;
     std::vector<ArtifactRecord> artifacts_;
     std::vector<VersionId> versions_;
@@ -109,13 +128,16 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    auto runs = argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0;
-    if (runs == 0) {
-        std::fprintf(stderr, "usage: artfs_many_runs STORE RUNS\n");
+    auto number = [argv](int word) { return std::strtoull(argv[word], nullptr, 10); };
+    Shape shape;
+    if (argc == 3 || argc == 6) shape.runs = number(2);
+    if (argc == 6) shape = {shape.runs, number(3), number(4), number(5)};
+    if (shape.runs == 0) {
+        std::fprintf(stderr, "usage: artfs_many_runs STORE RUNS [USES LOGS SOURCES]\n");
         return 2;
     }
     auto store = Store::create_or_open(argv[1], Store::Access::read_write);
-    auto made = store ? Maker(**store).make(runs) : tl::unexpected(store.error());
+    auto made = store ? Maker(**store, shape).make() : tl::unexpected(store.error());
     if (!made) {
         std::fprintf(stderr, "artfs_many_runs: %s\n", made.error().message.c_str());
         return 5;

@@ -8,6 +8,7 @@
 //                               open+read+close of f0, f1 ... , a second
 //   write FILE BYTES SEED       seconds to write it by 1 MiB
 //   create DIR FILES SEED       seconds to create f0, f1 ... of 4 KiB
+//   remove FILE                 seconds to remove it
 //   look FILE                   milliseconds to open, read and close it
 //   job IN FILES OUT            the slowest operation of a run that reads f0, f1 ... and writes
 //   OUT,
@@ -196,6 +197,12 @@ double create_files(const std::string& directory, std::uint64_t files, std::uint
     return now() - begun;
 }
 
+double remove_file(const std::string& path) {
+    double begun = now();
+    check(unlink(path.c_str()), path);
+    return now() - begun;
+}
+
 double look(const std::string& path) {
     std::vector<char> buffer(block, 1);
     double begun = now();
@@ -262,6 +269,8 @@ bool run(const Words& words) {
         figure(write_file(words[1], number(words[2]), number(words[3])));
     else if (is("create", 3))
         figure(create_files(words[1], number(words[2]), number(words[3])));
+    else if (is("remove", 1))
+        figure(remove_file(words[1]));
     else if (is("look", 1))
         figure(look(words[1]));
     else if (is("job", 3))

@@ -1,0 +1,43 @@
+#include "base/wakefulness.h"
+
+#include <chrono>
+#include <fstream>
+
+#include "support/catch.h"
+#include "support/scratch.h"
+
+using namespace artfs;
+using std::chrono::milliseconds;
+
+TEST_CASE("processors are kept awake while many requests come, and no longer") {
+    Scratch scratch;
+    auto device = scratch.path() / "device";
+    std::ofstream(device) << "";
+    Wakefulness awake(device.string());
+    Wakefulness::Time time{std::chrono::hours(1)};
+
+    awake.served(15, time);
+    awake.served(15, time + milliseconds(20));
+    CHECK(!awake.holds());
+    CHECK(awake.patience_ms() == -1);
+    awake.served(15, time + milliseconds(21));
+    CHECK(awake.holds());
+    CHECK(std::filesystem::file_size(device) == 4);
+    CHECK(awake.patience_ms() == 40);
+
+    awake.served(1, time + milliseconds(50));
+    CHECK(awake.holds());
+    awake.served(0, time + milliseconds(61));
+    CHECK(!awake.holds());
+}
+
+TEST_CASE("where processors may not be kept awake, nothing is tried again") {
+    Scratch scratch;
+    Wakefulness::Time time{std::chrono::hours(1)};
+    for (std::string path : {std::string(), (scratch.path() / "none").string()}) {
+        Wakefulness awake(path);
+        awake.served(100, time);
+        CHECK(!awake.holds());
+        CHECK(awake.patience_ms() == -1);
+    }
+}
