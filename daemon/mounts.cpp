@@ -79,7 +79,7 @@ void MountedProject::serve(const std::function<void()>& ready) {
         filesystem.go_on();
         runs.go_on();
     }
-    adapter->run(filesystem, runs, [&] {
+    adapter->run(filesystem, runs, mount.config.pm_qos, [&] {
         mount.options.passthrough_why = adapter->passthrough_why();
         spdlog::info("serving project {} of {} on {}", name(), mount.options.source,
                      mount.options.mountpoint.string());

@@ -12,6 +12,7 @@
 
 #include <array>
 
+#include "base/wakefulness.h"
 #include "fuse/loop.h"
 
 namespace artfs {
@@ -20,7 +21,7 @@ namespace {
 
 constexpr unsigned overlayfs_magic = 0x794c7630;
 // So many requests are served before exits, timers and results get their turn.
-constexpr int requests_in_a_row = 64;
+constexpr unsigned requests_in_a_row = 64;
 
 Result<Fd> mount_as_root(const MountOptions& options, const std::string& source) {
     Fd device(open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
@@ -101,7 +102,8 @@ Result<std::unique_ptr<FuseAdapter>> FuseAdapter::create(const MountOptions& opt
     return std::unique_ptr<FuseAdapter>(new FuseAdapter(std::move(state)));
 }
 
-void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, const std::function<void()>& ready) {
+void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, PmQos qos,
+                      const std::function<void()>& ready) {
     auto& state = *state_;
     state.filesystem = &filesystem;
     state.runs = &runs;
@@ -116,12 +118,14 @@ void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, const std::functi
                                    {state.executor.event_fd(), POLLIN, 0},
                                    {state.timer.get(), POLLIN, 0},
                                    {runs.exits_fd(), POLLIN, 0}}};
+    Wakefulness awake(qos == PmQos::automatic ? Wakefulness::device : "");
     while (!state.stopping && !fuse_session_exited(state.session)) {
-        if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) break;
+        if (poll(watched.data(), watched.size(), awake.patience_ms()) < 0 && errno != EINTR) break;
+        unsigned served = 0;
         if (watched[0].revents != 0) {
-            for (int i = 0; i < requests_in_a_row && !state.stopping; ++i)
-                if (!state.receive()) break;
+            while (served < requests_in_a_row && !state.stopping && state.receive()) ++served;
         }
+        awake.served(served, std::chrono::steady_clock::now());
         if (watched[1].revents != 0) state.executor.run_posted();
         if (watched[2].revents != 0) state.run_timers();
         if (watched[3].revents != 0) runs.poll_exits();
@@ -162,7 +166,11 @@ void FuseAdapter::State::process(std::size_t size) {
     journal.serving(0);
 }
 
-void FuseAdapter::State::commit() { journal.commit(filesystem->session()); }
+void FuseAdapter::State::commit() {
+    journal.commit(filesystem->session());
+    for (auto* req : released) fuse_reply_err(req, 0);
+    released.clear();
+}
 
 int FuseAdapter::device() const { return fuse_session_fd(state_->session); }
 

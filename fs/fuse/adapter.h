@@ -36,7 +36,8 @@ public:
 
     // Becomes the dispatch thread: serves requests until the mount is gone or stop() was posted.
     // `ready` is called once, when the kernel has agreed on the protocol.
-    void run(Filesystem& filesystem, RunKeeper& runs, const std::function<void()>& ready);
+    void run(Filesystem& filesystem, RunKeeper& runs, PmQos qos,
+             const std::function<void()>& ready);
     // Dispatch thread: leaves run() after what is at hand.
     void stop();
 

@@ -131,8 +131,7 @@ void on_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
 void on_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
     auto& state = state_of(req);
     state.release(req, info->fh);
-    state.commit();
-    fuse_reply_err(req, 0);
+    state.released.push_back(req);
 }
 
 void on_fsync(fuse_req_t req, fuse_ino_t node, int, fuse_file_info* info) {

@@ -94,6 +94,9 @@ struct FuseAdapter::State {
 
     void arm_timer();
     void run_timers();
+    // RELEASEs that are done. Nobody waits for their replies, which go out after the next commit.
+    std::vector<fuse_req_t> released;
+
     bool receive();                  // serves one request; false if none is there
     void process(std::size_t size);  // that lies in `buffer`
     void commit();

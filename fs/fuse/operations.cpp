@@ -214,6 +214,7 @@ void on_opendir(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
         auto opened = pending.state.filesystem->opendir(pending.request, {node});
         if (!opened) return pending.error(opened.error());
         pending.about_to_reply();
+        info.cache_readdir = info.keep_cache = *opened ? 1 : 0;
         fuse_reply_open(pending.req, &info);
     });
 }

@@ -85,7 +85,8 @@ public:
     // The kernel has let go of the inode: nothing of it is asked again before it is looked up.
     void forget(NodeId node);
 
-    Result<> opendir(Request& request, NodeId node);
+    // True: the listing never changes.
+    Result<bool> opendir(Request& request, NodeId node);
     // Calls `visit` for the entries after `cookie` until it returns false.
     using Visit = std::function<bool(const DirectoryEntry&)>;
     Result<> readdir(Request& request, NodeId node, std::uint64_t cookie, const Visit& visit);

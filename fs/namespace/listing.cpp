@@ -32,7 +32,7 @@ constexpr std::uint64_t dots = 2;
 
 }  // namespace
 
-Result<> Filesystem::opendir(Request& request, NodeId node) {
+Result<bool> Filesystem::opendir(Request& request, NodeId node) {
     auto resolved = resolve(node);
     if (!resolved) return tl::unexpected(resolved.error());
     const auto* what = std::get_if<const Synthetic*>(&*resolved);
@@ -43,7 +43,7 @@ Result<> Filesystem::opendir(Request& request, NodeId node) {
         view = mount_.session.view_of(node);
         if (view != nullptr) runs_.follow_head(request, *view);
     }
-    return {};
+    return std::holds_alternative<OfVersion>(*resolved);
 }
 
 std::vector<Filesystem::Listed> Filesystem::list_artifact(const ArtifactState& artifact) {
