@@ -31,6 +31,11 @@ public:
     Result<> sync_data(int fd) override {
         return checked(fdatasync(fd), "syncing", "a staging file");
     }
+    Result<> sync_file_system(const std::filesystem::path& path) override {
+        auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
+        if (!fd) return tl::unexpected(fd.error());
+        return checked(syncfs(fd->get()), "syncing the file system of", path);
+    }
     Result<> sync_directory(const std::filesystem::path& path) override {
         return artfs::sync_directory(path);
     }

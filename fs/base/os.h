@@ -22,6 +22,8 @@ public:
     virtual Result<> unlink(const std::filesystem::path& path) = 0;
     virtual Result<> chmod(const std::filesystem::path& path, unsigned mode) = 0;
     virtual Result<> sync_data(int fd) = 0;
+    // All that is unwritten on the file system which `path` is on.
+    virtual Result<> sync_file_system(const std::filesystem::path& path) = 0;
     virtual Result<> sync_directory(const std::filesystem::path& path) = 0;
 };
 

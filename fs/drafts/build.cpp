@@ -1,16 +1,12 @@
 #include "drafts/build.h"
 
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <mutex>
 #include <set>
-#include <thread>
 
+#include "drafts/ingest.h"
 #include "drafts/merge.h"
 
 namespace artfs {
@@ -21,28 +17,6 @@ bool never_kept(const std::vector<std::string>& patterns, const std::string& nam
     return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
         return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
     });
-}
-
-bool same_state(const struct stat& before, const struct stat& after) {
-    return before.st_size == after.st_size && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
-           before.st_mtim.tv_nsec == after.st_mtim.tv_nsec;
-}
-
-Result<Hashed> hash_and_sync(const Store& store, const StagedFile& file) {
-    auto fd = open_file(store.staging_path(file.staging), O_RDONLY | O_NOATIME);
-    if (!fd) return tl::unexpected(fd.error());
-    struct stat before {};
-    struct stat after {};
-    if (fstat(fd->get(), &before) != 0) return fail_errno("fstat of a staging file");
-    auto hashed = hash_file(fd->get());
-    if (!hashed) return tl::unexpected(hashed.error());
-    // Write-back started early overlaps with hashing other files; an error here fails the seal.
-    if (fdatasync(fd->get()) != 0) return fail_errno("syncing a staging file");
-    if (fstat(fd->get(), &after) != 0) return fail_errno("fstat of a staging file");
-    if (!same_state(before, after) || hashed->size != static_cast<std::uint64_t>(after.st_size) ||
-        hashed->size != file.size)
-        return fail(EBUSY, "a file of the frozen draft was still being written");
-    return hashed;
 }
 
 // Builds the tree of one frozen draft, directory by directory from the leaves.
@@ -235,43 +209,6 @@ Result<std::vector<StagedFile>> staged_files(const SealContext& context, const F
     return files;
 }
 
-Result<HashedFiles> hash_files(const Store& store, const std::vector<StagedFile>& files) {
-    std::atomic<std::size_t> next{0};
-    std::mutex mutex;  // guards the two below
-    Result<> outcome;
-    HashedFiles hashed;
-    auto work = [&] {
-        for (std::size_t at = next++; at < files.size(); at = next++) {
-            auto done = hash_and_sync(store, files[at]);
-            std::lock_guard lock(mutex);
-            if (done) {
-                hashed.emplace(files[at].stand_in, *done);
-                continue;
-            }
-            if (outcome) outcome = tl::unexpected(done.error());
-            next = files.size();
-        }
-    };
-    std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-    std::vector<std::thread> helpers;
-    for (std::size_t i = 1; i < std::min(cores, files.size()); ++i) helpers.emplace_back(work);
-    work();
-    for (auto& helper : helpers) helper.join();
-    if (!outcome) return tl::unexpected(outcome.error());
-
-    const auto& objects = store.objects();
-    std::vector<Digest> digests;
-    for (const auto& file : files) {
-        const auto& digest = hashed.at(file.stand_in).digest;
-        if (auto linked = objects.link(store.staging_path(file.staging), digest); !linked)
-            return tl::unexpected(linked.error());
-        digests.push_back(digest);
-    }
-    if (auto synced = objects.sync_directories(digests); !synced)
-        return tl::unexpected(synced.error());
-    return hashed;
-}
-
 Result<FrozenTree> build_tree(const SealContext& context, const FrozenDraft& draft,
                               std::vector<StagedFile> files, const HashedFiles& known,
                               NewRecords& records) {
@@ -300,7 +237,7 @@ Result<FrozenTree> build_hashed(const SealContext& context, const FrozenDraft& d
                                 HashedFiles& known, NewRecords& records) {
     auto files = staged_files(context, draft);
     if (!files) return tl::unexpected(files.error());
-    auto hashed = hash_files(context.store, *files);
+    auto hashed = hash_files(context, *files);
     if (!hashed) return tl::unexpected(hashed.error());
     known.insert(hashed->begin(), hashed->end());
     return build_tree(context, draft, std::move(*files), known, records);

@@ -11,9 +11,6 @@
 
 namespace artfs {
 
-// Hashes, syncs and links the files of frozen trees; what was hashed, by what stood for it.
-Result<HashedFiles> hash_files(const Store& store, const std::vector<StagedFile>& files);
-
 // The staged files of a draft that are kept, their sizes as they are now.
 Result<std::vector<StagedFile>> staged_files(const SealContext& context, const FrozenDraft& draft);
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "drafts/build.h"
+#include "drafts/ingest.h"
 #include "drafts/merge.h"
 #include "drafts/promote.h"
 
@@ -337,7 +338,7 @@ Result<HashedFiles> hash(const SealContext& context, const FrozenTrees& frozen) 
     std::vector<StagedFile> files;
     for (const auto& tree : frozen.trees)
         files.insert(files.end(), tree.files.begin(), tree.files.end());
-    return hash_files(context.store, files);
+    return hash_files(context, files);
 }
 
 Result<std::vector<SealedDraft>> finish(const SealContext& context, const SealOrder& order,

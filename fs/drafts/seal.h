@@ -25,6 +25,8 @@
 
 namespace artfs {
 
+class EarlyHashes;
+
 // What the queue of an artifact's frozen trees ends with.
 struct Head {
     Base base;
@@ -120,6 +122,7 @@ struct SealContext {
     // Runs a change durably, on the thread that may: CatalogThread::write, or Catalog::write.
     std::function<Result<>(CatalogThread::Change)> write;
     std::vector<std::string> never_keep;  // name patterns
+    EarlyHashes* early = nullptr;         // what is hashed already, if anybody has
 };
 
 // The three parts of sealing; they block. The frozen trees are for others to build on once their

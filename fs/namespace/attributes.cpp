@@ -56,6 +56,7 @@ Result<Attr> Filesystem::setattr(Request& request, NodeId node, const SetAttr& w
     if (wanted.size) {
         auto staged = writable(request, node, *wanted.size);
         if (!staged) return tl::unexpected(staged.error());
+        mount_.early.is_opened(staged->node->staging);
         auto file = mount_.files.staging(staged->node->staging);
         if (!request.did(step_resized)) {
             throw Suspend{[this, &request, file, size = *wanted.size](Suspend::Resume resume) {

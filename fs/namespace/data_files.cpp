@@ -1,12 +1,12 @@
 #include "namespace/data_files.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+
+#include "drafts/copy.h"
 
 namespace artfs {
 
@@ -33,18 +33,6 @@ std::shared_ptr<DataFile> reopened(Fd fd) {
     if (fstat(file->fd.get(), &status) == 0 && status.st_size == 0)
         file->born = from_timespec(status.st_mtim);
     return file;
-}
-
-Result<> copy_bytes(int from, int to, std::uint64_t bytes) {
-    off_t in = 0;
-    off_t out = 0;
-    while (static_cast<std::uint64_t>(out) < bytes) {
-        auto copied =
-            copy_file_range(from, &in, to, &out, bytes - static_cast<std::uint64_t>(out), 0);
-        if (copied < 0) return fail_errno("copying a file into a draft");
-        if (copied == 0) return fail(EIO, "a stored file is shorter than recorded");
-    }
-    return {};
 }
 
 }  // namespace
@@ -165,8 +153,7 @@ void DataFiles::copy_up(const OverlayNode& node, std::uint64_t size,
             if (!opened) return tl::unexpected(opened.error());
             from = std::move(opened->fd);
         }
-        if (size >= node.size && ioctl(to->get(), FICLONE, from.get()) == 0) return to;
-        auto copied = copy_bytes(from.get(), to->get(), size);
+        auto copied = copy_file(from.get(), to->get(), size);
         if (!copied) {
             unlink(store_.staging_path(number).c_str());
             return tl::unexpected(copied.error());

@@ -13,26 +13,13 @@
 #include "base/executor.h"
 #include "catalog/store.h"
 #include "namespace/data_files.h"
+#include "namespace/early_hashing.h"
+#include "namespace/kernel_port.h"
 #include "namespace/loader.h"
 #include "namespace/session.h"
 #include "runs/config.h"
 
 namespace artfs {
-
-// What the namespace asks of the kernel's side. Calls return at once; they may be made from the
-// dispatch thread only.
-class KernelPort {
-public:
-    virtual ~KernelPort() = default;
-    // The kernel shall forget the name (and look again), or what it keeps of the inode.
-    virtual void invalidate_entry(NodeId parent, const std::string& name) = 0;
-    virtual void invalidate_inode(NodeId node) = 0;
-    // Forgets the names, then runs `done` on the dispatch thread: who looks after that looks again.
-    virtual void invalidate_entries(std::vector<std::pair<NodeId, std::string>> names,
-                                    std::function<void()> done) = 0;
-    // `task` runs once, on the dispatch thread, no sooner than `milliseconds` from now.
-    virtual void after(unsigned milliseconds, std::function<void()> task) = 0;
-};
 
 struct MountOptions {
     std::string project = "default";
@@ -56,6 +43,7 @@ struct Mount {
     Session session;
     Loader loader;
     DataFiles files;
+    EarlyHashing early{store, executor, kernel};
     std::function<nlohmann::json()> status;  // for .art/status.json; the daemon knows it
 
     // Makes `change` durable, then runs `done` on the dispatch thread. On a full disk the ballast

@@ -280,6 +280,7 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
     if (uses) note_use(request, *who.run, *resolved);
     auto own = writable(request, node, empties ? 0 : everything);
     if (!own) return tl::unexpected(own.error());
+    mount_.early.is_opened(own->node->staging);
     // Open from here to the reply, so that attributes come from the file.
     auto file = mount_.files.staging(own->node->staging);
     if (empties && !request.did(step_copied) && !request.did(step_truncated)) {
@@ -441,6 +442,8 @@ void Filesystem::release(std::uint64_t fh) {
                     closed.attributes.mtime = from_timespec(status.st_mtim);
                 closed.ctime = std::max(closed.ctime, from_timespec(status.st_ctim));
             }
+            if (mount_.session.open_counts(handle.node).writers == 0)
+                mount_.early.is_closed(closed.staging, closed.size);
             change.change.nodes.push_back(std::move(closed));
             apply({}, std::move(change));
         }

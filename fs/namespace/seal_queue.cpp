@@ -77,7 +77,7 @@ SealContext SealQueue::context() {
     return {
         mount_.store,
         [this](CatalogThread::Change change) { return mount_.catalog.write(std::move(change)); },
-        mount_.config.never_keep};
+        mount_.config.never_keep, &mount_.early.hashes()};
 }
 
 void SealQueue::add(Seal seal) {

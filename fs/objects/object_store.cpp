@@ -12,7 +12,9 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr std::size_t hash_chunk = 1U << 20U;
-}
+// More directories than that are synced with the whole file system.
+constexpr std::size_t few_directories = 16;
+}  // namespace
 
 ObjectStore::ObjectStore(fs::path root, Os& os) : root_(std::move(root)), os_(os) {}
 
@@ -50,9 +52,12 @@ Result<> ObjectStore::link(const fs::path& file, const Digest& digest) const {
     return os_.chmod(path(digest), 0400);
 }
 
+Result<> ObjectStore::sync_file_system() const { return os_.sync_file_system(root_); }
+
 Result<> ObjectStore::sync_directories(const std::vector<Digest>& digests) const {
     std::set<fs::path> directories;
     for (const auto& digest : digests) directories.insert(path(digest).parent_path());
+    if (directories.size() > few_directories) return sync_file_system();
     for (const auto& directory : directories)
         if (auto synced = os_.sync_directory(directory); !synced) return synced;
     return {};

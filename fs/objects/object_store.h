@@ -39,6 +39,8 @@ public:
     // stays. Where the object exists already nothing is linked. The link is durable only after
     // sync_directories. The object's mode becomes 0400: a file with writers must not be given.
     Result<> link(const std::filesystem::path& file, const Digest& digest) const;
+    // Makes durable what was written on the store's file system until now, by whomever.
+    Result<> sync_file_system() const;
     // Makes the links of these digests durable.
     Result<> sync_directories(const std::vector<Digest>& digests) const;
 

@@ -97,6 +97,11 @@ public:
         unsynced_.erase(status.st_ino);
         return {};
     }
+    artfs::Result<> sync_file_system(const Path&) override {
+        if (auto ready = step(); !ready) return ready;
+        settle();
+        return {};
+    }
     artfs::Result<> sync_directory(const Path& path) override {
         if (auto ready = step(); !ready) return ready;
         std::erase_if(undo_, [&](const Undo& undo) { return undo.directory == path; });
