@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lineage/run_facts.h"
 #include "lineage/text.h"
 
 namespace artfs {
@@ -52,8 +53,7 @@ void pair_renamed(std::vector<FileDifference>& files) {
 Json config_of(const Reading& at, const VersionRecord& version) {
     for (const auto& log : at.txn.loggers_of(version.id)) {
         auto run = at.txn.run(log.run);
-        if (run && log.kind == LogKind::logged)
-            return describe_run(at, *run, Detail::full).at("config");
+        if (run && log.kind == LogKind::logged) return run_facts(at, *run).at("config");
     }
     return Json::object();
 }
@@ -119,8 +119,8 @@ bool nothing_in(const Json& compared) {
 
 Json compare_versions(const Reading& at, const VersionRecord& before, const VersionRecord& after,
                       const std::vector<FileDifference>& files) {
-    auto from = describe_version(at, before, Detail::full);
-    auto to = describe_version(at, after, Detail::full);
+    auto from = version_facts(at, before);
+    auto to = version_facts(at, after);
     auto name = [](const Json& version) {
         return version.at("artifact").get<std::string>() + ":" +
                version.at("version").get<std::string>();

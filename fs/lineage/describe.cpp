@@ -199,9 +199,10 @@ SomeFiles some_files_of_use(const Reading& at, const UseEdge& use, std::size_t m
     return files;
 }
 
-Json describe_version(const Reading& at, const VersionRecord& version, Detail detail) {
+namespace {
+
+Json version_in_brief(const Reading& at, const VersionRecord& version, const Snapshot& snapshot) {
     auto artifact = at.txn.artifact(version.artifact);
-    auto snapshot = at.txn.snapshot(version.tree);
     auto aliases = Json::array();
     if (artifact && artifact->head == version.number) aliases.push_back("latest");
     for (const auto& [alias, to] : at.txn.aliases(version.artifact))
@@ -226,7 +227,11 @@ Json describe_version(const Reading& at, const VersionRecord& version, Detail de
                   {"carried_over", version.carried_over},
                   {"logged_by", run_names(at.txn, loggers)}};
     for (const auto& path : version.diverged) document["diverged"].push_back(lossy_utf8(path));
-    if (detail == Detail::brief) return document;
+    return document;
+}
+
+void add_version_facts(const Reading& at, const VersionRecord& version, const Snapshot& snapshot,
+                       Json& document) {
     std::set<RunId> users;
     for (const auto& use : at.txn.users_of(version.id)) users.insert(use.run);
     document["used_by"] = run_names(at.txn, users);
@@ -238,6 +243,22 @@ Json describe_version(const Reading& at, const VersionRecord& version, Detail de
     document["metadata"] = version.metadata.is_null() ? sealed : version.metadata;
     document["ttl_seconds"] = version.ttl ? Json(version.ttl->count()) : Json(nullptr);
     document["history"] = history_of(at.txn, version.artifact, version.number);
+}
+
+}  // namespace
+
+Json version_facts(const Reading& at, const VersionRecord& version) {
+    auto snapshot = at.txn.snapshot(version.tree);
+    auto document = version_in_brief(at, version, snapshot);
+    add_version_facts(at, version, snapshot, document);
+    return document;
+}
+
+Json describe_version(const Reading& at, const VersionRecord& version, Detail detail) {
+    auto snapshot = at.txn.snapshot(version.tree);
+    auto document = version_in_brief(at, version, snapshot);
+    if (detail == Detail::brief) return document;
+    add_version_facts(at, version, snapshot, document);
     document["files"] = file_list(at, snapshot);
     return document;
 }

@@ -1,5 +1,5 @@
-// A run's document for those who show some of it: without the files of its uses, of which there
-// may be a million, and those files a few at a time.
+// A run's or a version's document for those who show some of it: without the files, of which there
+// may be a million, and the files of a use a few at a time.
 //
 // Pure reading of one catalog state; may block.
 #pragma once
@@ -12,6 +12,9 @@ namespace artfs {
 nlohmann::json run_facts(const Reading& at, const RunRecord& run,
                          const nlohmann::json& live_config = nullptr,
                          const nlohmann::json& live_summary = nullptr);
+
+// describe_version's full document but for "files".
+nlohmann::json version_facts(const Reading& at, const VersionRecord& version);
 
 // The first files of a use edge, as files_of_use names them, and how many it has.
 struct SomeFiles {
