@@ -32,6 +32,20 @@ TRACE = r"""
 1 +++ exited with 0 +++
 """
 
+# Two programs, each a version of `out`.
+ONE = r"""
+{0} execve("/usr/bin/prog", ["prog", "{1}"], 0x55 /* 3 vars */) = 0
+{0} openat(AT_FDCWD<ROOT>, "in/latest/{1}", O_RDONLY) = 3<ROOT/in/latest/{1}>
+{0} openat(AT_FDCWD<ROOT>, "out/latest/{1}", O_WRONLY|O_CREAT|O_TRUNC, 0666) = 6<ROOT/out/latest/{1}>
+"""
+SHELL = '1 execve("/bin/bash", ["/bin/bash", "-c", "x"], 0x7ffe /* 3 vars */) = 0\n'
+CLONE = "1 clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD) = {}\n"
+EXIT = "{} +++ exited with 0 +++\n"
+TWO = (SHELL + CLONE.format(2) + ONE.format(2, "a").lstrip() + CLONE.format(3) +
+       ONE.format(3, "c").lstrip() + EXIT.format(2) + EXIT.format(3) + EXIT.format(1))
+TWO_IN_TURN = (SHELL + CLONE.format(2) + ONE.format(2, "a").lstrip() + EXIT.format(2) +
+               CLONE.format(3) + ONE.format(3, "c").lstrip() + EXIT.format(3) + EXIT.format(1))
+
 
 def followed(text, names=("a", "b> é", "c")):
     with tempfile.TemporaryDirectory() as root:
@@ -88,6 +102,14 @@ class Scores(unittest.TestCase):
     def test_another_version_is_another_edge(self):
         result = scored(followed(TRACE), ([{**USE, "version": "v1"}], LOGS))
         self.assertFalse(result.uses.perfect)
+
+    def test_versions_of_programs_at_one_time_are_numbered_either_way(self):
+        for trace, right in ((TWO, True), (TWO_IN_TURN, False)):
+            result = Result(Case("group", "case", ""), expected=followed(trace))
+            edges(result, [{"name": "x", "command": ["prog", name], "uses": [
+                {**USE, "files": [name]}], "logs": [{"artifact": "out", "version": version}]}
+                for name, version in (("a", "v1"), ("c", "v0"))])
+            self.assertEqual(result.good, right)
 
     def test_one_run_recorded_as_two_is_wrong(self):
         result = scored(followed(TRACE), ([USE], []), ([], LOGS))

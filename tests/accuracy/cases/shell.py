@@ -20,7 +20,7 @@ CASES = {
     "look-only": "cat $IN/a; ls $IN; grep -c a $IN/a; wc -l $IN/b; artfs_ways openat $IN/b $OUT/x",
     "tee-program": "sort $IN/a | tee $OUT/one >$OUT/two",
     "cd-write": "cd $OUT && sort $ROOT/$IN/a >sorted && tr a-z A-Z <sorted >upper",
-    "substitution": "artfs_ways openat <(sort $IN/a) $OUT/sorted",
+    "substitution": "artfs_ways openat <(sort $IN/a) $OUT/sorted; :",
     "assign": "x=$(cut -c 1 $IN/a | tr -d '\\n'); echo $x; artfs_ways openat $IN/b $OUT/copy",
     "subshells": "(cd $IN && cut -c 1 a) >$OUT/first; (sort $IN/a; sort $IN/b) >$OUT/both",
     "tool-redirect": "gzip -nc $IN/a >$OUT/a.gz",

@@ -58,11 +58,12 @@ def recorded_edges(document):
 def pair(expected, recorded):
     """Which recorded run is which expected one: those that have the most in common, first. Runs
     of the same program on the same files need not be told apart."""
-    common = sorted(((len(one[0] & other[0]) + len(one[1] & other[1]), i, j)
+    common = sorted(((len(one[0] & other[0]) + len(one[1] & other[1]),
+                      one[2].argv == other[2]["command"], i, j)
                      for i, one in enumerate(expected) for j, other in enumerate(recorded)),
-                    key=lambda entry: (-entry[0], abs(entry[1] - entry[2])))
+                    key=lambda entry: (-entry[0], not entry[1], abs(entry[2] - entry[3])))
     pairs, left, right = [], set(range(len(expected))), set(range(len(recorded)))
-    for count, i, j in common:
+    for count, _, i, j in common:
         if count and i in left and j in right:
             pairs.append((i, j))
             left.discard(i)
@@ -70,14 +71,30 @@ def pair(expected, recorded):
     return pairs + [(i, None) for i in sorted(left)] + [(None, j) for j in sorted(right)]
 
 
+def as_numbered(pairs, expected, recorded):
+    """Of programs that ran at one time (make -j) either may have ended first, here or on the plain
+    directory: which of their versions came first is chance, and is taken as it was there."""
+    pairs = [(expected[i], recorded[j]) for i, j in pairs if i is not None and j is not None]
+    for want, have in pairs:
+        for missing in want[1] - have[1]:
+            mine = [log for log in have[1] - want[1] if log[0] == missing[0]]
+            for other, swapped in pairs:
+                if len(mine) == 1 and other is not want and other[2].beside(want[2]) and (
+                        missing in swapped[1] - other[1]):
+                    have[1].symmetric_difference_update({missing, *mine})
+                    swapped[1].symmetric_difference_update({missing, *mine})
+                    break
+
+
 def edges(result, documents):
     """Fills in the scores. Runs without edges, on either side, are nobody's concern."""
-    expected = [(run.uses, run.logs) for run in result.expected if run.uses or run.logs]
-    argvs = [run.argv for run in result.expected if run.uses or run.logs]
+    expected = [(run.uses, run.logs, run) for run in result.expected if run.uses or run.logs]
     recorded = [(uses, logs, document) for document in documents
                 for uses, logs in [recorded_edges(document)] if uses or logs]
-    for i, j in pair(expected, recorded):
-        want = expected[i] if i is not None else (set(), set())
+    pairs = pair(expected, recorded)
+    as_numbered(pairs, expected, recorded)
+    for i, j in pairs:
+        want = expected[i] if i is not None else (set(), set(), None)
         have = recorded[j] if j is not None else (set(), set(), None)
         for score, one, other in ((result.uses, want[0], have[0]),
                                   (result.logs, want[1], have[1])):
@@ -87,7 +104,7 @@ def edges(result, documents):
         told = [f"  - {edge(one)}" for one in sorted(want[0] | want[1]) if one not in have[0] | have[1]]
         told += [f"  + {edge(one)}" for one in sorted(have[0] | have[1]) if one not in want[0] | want[1]]
         if told:
-            names = " ".join(argvs[i][:4]) if i is not None else "no such run expected"
+            names = " ".join(want[2].argv[:4]) if i is not None else "no such run expected"
             document = have[2]
             names += (f"  [{document['name']}: {' '.join(document['command'] or [])[:60]}]"
                       if document else "  [no such run recorded]")

@@ -24,6 +24,7 @@ class Model:
         self.runs = Runs()
         self.waiting = []     # runs that are over, but for what a launcher holds open
         self.lent = {}        # pipe: [(artifact, path)] that observers read into it
+        self.seen = 0         # events
 
     # Processes
 
@@ -35,11 +36,14 @@ class Model:
                 known = Process(pid, self.harness, cwd=self.files.root)
             else:
                 known = self.process(parent).child(pid, flags)
+            if known.pid == pid:
+                known.born = self.seen
             self.processes[pid] = known
         return known
 
     def follow(self, events):
         for event in events:
+            self.seen += 1
             process = self.process(event.pid)
             handler = getattr(self, "on_" + event.kind, None)
             if handler:
@@ -104,6 +108,7 @@ class Model:
             self.unused(process, opened)
         self.claim(process, process.input)
         process.alive = False
+        process.died = self.seen
         process.fds = {}
         run = process.run
         if run is not None:

@@ -32,6 +32,10 @@ class Run:
     failed: bool = False
     over: bool = False
 
+    def beside(self, other):
+        """Whether both lived at one time, so that either could have ended first."""
+        return self.root.born < other.root.died and other.root.born < self.root.died
+
 
 @dataclass(eq=False)
 class Process:
@@ -47,6 +51,8 @@ class Process:
     leads_session: bool = False
     has_terminal: bool = False
     alive: bool = True
+    born: int = 0                                 # as a number of events
+    died: float = float("inf")
     run: object = None                            # of this process, once it is known
     input: str = ""                               # the pipe that its program has for input
     looked: list = field(default_factory=list)    # nodes that an observer has read
