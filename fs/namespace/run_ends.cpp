@@ -12,9 +12,6 @@ namespace artfs {
 namespace {
 // Asked again so long after an exit: a parent that waits for its child reaps it at once.
 constexpr unsigned status_retry_ms[] = {1, 10, 100};
-// A RELEASE that was sent before the exit is handled within this; after it, somebody else has the
-// file open.
-constexpr unsigned release_grace_ms = 300;
 constexpr unsigned step_settled = 1;
 }  // namespace
 

@@ -166,6 +166,10 @@ public:
     std::string name_of(const View& view) const;
 
 private:
+    // A RELEASE that was sent before an exit is handled within this; after it, somebody else has
+    // the file open.
+    static constexpr unsigned release_grace_ms = 300;
+
     struct Waiter {
         RunId run;
         Settled until;

@@ -12,7 +12,6 @@ namespace artfs {
 
 namespace {
 constexpr unsigned look_again_ms = 250;
-constexpr unsigned release_grace_ms = 300;
 }  // namespace
 
 std::string held_name(const ProcessKey& process) {

@@ -18,7 +18,7 @@ OverlayNode named(Overlay& overlay, const std::string& name, OverlayNode node) {
     return node;
 }
 
-Snapshot empty_base() { return {.root = empty_dir(), .metadata = {}, .description = {}}; }
+Snapshot no_files() { return {.root = empty_dir(), .metadata = {}, .description = {}}; }
 
 std::map<std::string, std::string> present(
     const std::map<std::string, std::optional<std::string>>& rows) {
@@ -31,7 +31,7 @@ std::map<std::string, std::string> present(
 }  // namespace
 
 TEST_CASE("a node comes back from its row as it was", "[drafts]") {
-    Overlay overlay(empty_base());
+    Overlay overlay(no_files());
     OverlayNode fifo;
     fifo.special = S_IFIFO;
     fifo.attributes.mode = 0640;
@@ -44,7 +44,7 @@ TEST_CASE("a node comes back from its row as it was", "[drafts]") {
     link.target = "\xff/x";
     named(overlay, "link\n", link);
 
-    auto again = Overlay::from_rows(empty_base(), present(overlay.take_dirty_rows()));
+    auto again = Overlay::from_rows(no_files(), present(overlay.take_dirty_rows()));
     for (const char* name : {"pipe", "link\n"}) {
         const auto* before = overlay.node(overlay.names(root_number).at(name).node);
         const auto* after = again.node(again.names(root_number).at(name).node);
@@ -55,7 +55,7 @@ TEST_CASE("a node comes back from its row as it was", "[drafts]") {
 }
 
 TEST_CASE("FIFOs alone are nothing to seal, unless they took a file's place", "[drafts]") {
-    Overlay overlay(empty_base());
+    Overlay overlay(no_files());
     OverlayNode fifo;
     fifo.special = S_IFIFO;
     auto node = named(overlay, "pipe", fifo);
@@ -66,7 +66,7 @@ TEST_CASE("FIFOs alone are nothing to seal, unless they took a file's place", "[
 }
 
 TEST_CASE("rows that could not be written are given again, as they are by then", "[drafts]") {
-    Overlay overlay(empty_base());
+    Overlay overlay(no_files());
     auto one = named(overlay, "one", {});
     named(overlay, "two", {});
     auto lost = overlay.take_dirty_rows();
@@ -76,7 +76,7 @@ TEST_CASE("rows that could not be written are given again, as they are by then",
     overlay.put_back(lost);
     auto rows = overlay.take_dirty_rows();
     for (const auto& [key, value] : lost) REQUIRE(rows.contains(key));
-    auto again = Overlay::from_rows(empty_base(), present(rows));
+    auto again = Overlay::from_rows(no_files(), present(rows));
     CHECK(again.node(one.number)->size == 77);
     CHECK_FALSE(again.names(root_number).contains("two"));
     CHECK(again.names(root_number).contains("one"));

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Depot {
+struct Storage {
     Scratch scratch;
     std::unique_ptr<Store> store =
         std::move(*Store::create_or_open(scratch.path() / "store", Store::Access::read_write));
@@ -25,7 +25,7 @@ struct Depot {
     std::uint64_t staging = 1;
     fs::path in = scratch.path() / "in";
 
-    Depot() { fs::create_directories(in); }
+    Storage() { fs::create_directories(in); }
 
     void write(const std::string& name, const std::string& text) {
         fs::create_directories((in / name).parent_path());
@@ -82,7 +82,7 @@ using Files = std::map<std::string, std::string>;
 }  // namespace
 
 TEST_CASE("put makes a version of exactly the files, or of more beside latest") {
-    Depot depot;
+    Storage depot;
     depot.write("a", "one");
     depot.write("dir/b", "two");
     fs::create_symlink("a", depot.in / "link");
@@ -127,7 +127,7 @@ TEST_CASE("put makes a version of exactly the files, or of more beside latest") 
 }
 
 TEST_CASE("a put that is refused or interrupted leaves nothing") {
-    Depot depot;
+    Storage depot;
     depot.write("a", "one");
     CHECK(depot.put("m", {}, true).error().code == EINTR);
     CHECK(depot.put("no name").error().code == EINVAL);
@@ -153,7 +153,7 @@ TEST_CASE("a put that is refused or interrupted leaves nothing") {
 }
 
 TEST_CASE("gc removes what nothing needs, and only that") {
-    Depot depot;
+    Storage depot;
     depot.write("shared", "in both");
     depot.write("old", "only in v0");
     REQUIRE(depot.put("m"));
@@ -189,7 +189,7 @@ TEST_CASE("gc removes what nothing needs, and only that") {
 }
 
 TEST_CASE("gc obeys the time to live and keep_last, but for aliases and latest") {
-    Depot depot;
+    Storage depot;
     for (int i = 0; i < 5; ++i) {
         depot.write("f", std::to_string(i));
         PutOrder order;
@@ -221,7 +221,7 @@ TEST_CASE("gc obeys the time to live and keep_last, but for aliases and latest")
 }
 
 TEST_CASE("gc against a model: random versions, deletions and collections") {
-    Depot depot;
+    Storage depot;
     std::mt19937 random(20250101);
     auto pick = [&](int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); };
     std::map<std::uint32_t, Files> kept;
@@ -255,7 +255,7 @@ TEST_CASE("gc against a model: random versions, deletions and collections") {
 }
 
 TEST_CASE("fsck finds what is damaged, and repair moves it out of the way") {
-    Depot depot;
+    Storage depot;
     depot.write("a", "one");
     depot.write("b", "two");
     REQUIRE(depot.put("m"));

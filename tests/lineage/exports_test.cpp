@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 namespace {
 
 // raw:v0 and raw:v1 were put; train used raw:v0's a.csv and logged model:v0.
-struct Sample {
+struct Exported {
     Scratch scratch;
     std::unique_ptr<Store> store =
         std::move(*Store::create_or_open(scratch.path() / "store", Store::Access::read_write));
@@ -25,7 +25,7 @@ struct Sample {
     CatalogNodes nodes{store->catalog()};
     RunRecord train = a_run("train-1", "train");
 
-    Sample() {
+    Exported() {
         put("raw", {{"a.csv", "1,2"}, {"sub/b", "x"}});
         put("raw", {{"moved.csv", "1,2"}, {"sub/b", "y"}, {"new", "z"}});
         put("model", {{"weights", "w"}});
@@ -80,7 +80,7 @@ struct Sample {
 }  // namespace
 
 TEST_CASE("OpenLineage: a start and an end, with what the standard requires of each") {
-    Sample sample;
+    Exported sample;
     auto events = export_openlineage(sample.reading(), sample.model());
     REQUIRE(events.size() == 2);
     CHECK(events[0].at("eventType") == "START");
@@ -114,7 +114,7 @@ TEST_CASE("OpenLineage: a start and an end, with what the standard requires of e
 }
 
 TEST_CASE("PROV-JSON: everything a version came from, and relations of things that are there") {
-    Sample sample;
+    Exported sample;
     auto document = export_prov(sample.reading(), sample.model());
     CHECK(document.at("activity").contains("art:run/train-1"));
     CHECK(document.at("entity").contains("art:raw/v0"));
@@ -132,7 +132,7 @@ TEST_CASE("PROV-JSON: everything a version came from, and relations of things th
 }
 
 TEST_CASE("in-toto and SLSA: files by SHA-256, what made them, and of what") {
-    Sample sample;
+    Exported sample;
     auto statement = export_in_toto(sample.reading(), sample.model());
     CHECK(statement.at("_type") == "https://in-toto.io/Statement/v1");
     REQUIRE(statement.at("subject").size() == 1);
@@ -147,7 +147,7 @@ TEST_CASE("in-toto and SLSA: files by SHA-256, what made them, and of what") {
 }
 
 TEST_CASE("RO-Crate and Croissant: every reference leads somewhere, every file has its digest") {
-    Sample sample;
+    Exported sample;
     auto crate = export_ro_crate(sample.reading(), sample.model());
     std::set<std::string> known;
     for (const auto& one : crate.at("@graph")) {
@@ -171,10 +171,10 @@ TEST_CASE("RO-Crate and Croissant: every reference leads somewhere, every file h
 }
 
 TEST_CASE("versions are compared by content, runs by what they were told") {
-    Sample sample;
+    Exported sample;
     auto at = sample.reading();
-    auto v0 = Sample::version(*sample.txn, "raw", 0);
-    auto v1 = Sample::version(*sample.txn, "raw", 1);
+    auto v0 = Exported::version(*sample.txn, "raw", 0);
+    auto v1 = Exported::version(*sample.txn, "raw", 1);
     std::map<std::string, FileChange> changes;
     for (const auto& file : compare_files(at, v0, v1)) changes[file.path] = file.change;
     CHECK(changes == std::map<std::string, FileChange>{{"moved.csv", FileChange::renamed},
@@ -192,7 +192,7 @@ TEST_CASE("versions are compared by content, runs by what they were told") {
 }
 
 TEST_CASE("what is stale comes in an order in which it can be repeated") {
-    Sample sample;
+    Exported sample;
     auto stale = stale_json(*sample.txn, "default");
     REQUIRE(stale.size() == 1);
     CHECK(stale[0].at("artifact") == "scores");

@@ -1,16 +1,16 @@
 // Rule 2 of design.md, section 3, on made-up process trees.
 #include <set>
 
+#include "runs/built_in.h"
 #include "runs/fake_processes.h"
 #include "runs/identity.h"
 #include "support/catch.h"
 
 using namespace artfs;
 using artfs::test::FakeProcesses;
+using artfs::test::lists;
 
 namespace {
-
-const ProgramLists lists = ProgramLists::built_in();
 
 // init, a terminal and its shell: what most people work in.
 struct Desk {

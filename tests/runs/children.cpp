@@ -73,6 +73,8 @@ int Signal::wait() const {
     return number;
 }
 
+ProcessKey key_of(pid_t pid) { return system_processes().facts(pid)->key(); }
+
 int sleep_for_ever() {
     while (true) pause();
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "runs/process.h"
 
 namespace artfs::test {
 
@@ -50,6 +51,8 @@ private:
     Fd writer_;
 };
 
+// Of a process that lives, or is a zombie.
+ProcessKey key_of(pid_t pid);
 // Sleeps until killed.
 int sleep_for_ever();
 // Waits until `condition` holds, at most five seconds.

@@ -36,7 +36,7 @@ TEST_CASE("every documented key can be set, and its example is a value of it") {
         if (auto at = name.find("NAME"); at != std::string::npos) name.replace(at, 4, "a.b");
         INFO(name);
         REQUIRE(find_config_key(name) != nullptr);
-        for (const std::string text : {std::string(), std::string(file)}) {
+        for (const std::string& text : {std::string(), std::string(file)}) {
             auto out = changed(text, name, key.form);
             CHECK(*config_value(out, name) == key.form);
             // Nothing else is touched: without the new line, or with the old value, it is the same.

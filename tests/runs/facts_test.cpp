@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "runs/built_in.h"
 #include "runs/children.h"
 #include "runs/git_state.h"
 #include "support/catch.h"
@@ -20,8 +21,6 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 namespace {
-
-const ProgramLists lists = ProgramLists::built_in();
 
 // A directory of the test's own, gone afterwards.
 class Scratch {

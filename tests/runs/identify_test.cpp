@@ -35,8 +35,6 @@ Identified identify(Identifier& identifier, pid_t tid) {
     return std::move(*identified);
 }
 
-ProcessKey key_of(pid_t pid) { return system_processes().facts(pid)->key(); }
-
 void next_tick() {
     auto before = now_ticks();
     while (now_ticks() <= before + 1) std::this_thread::sleep_for(std::chrono::milliseconds(2));

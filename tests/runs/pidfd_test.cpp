@@ -17,8 +17,6 @@ using namespace artfs::test;
 
 namespace {
 
-ProcessKey key_of(pid_t pid) { return {pid, read_stat(pid)->start_ticks}; }
-
 // A thread of the test that lives until it is let go.
 class Thread {
 public:

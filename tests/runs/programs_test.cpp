@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "runs/built_in.h"
 #include "support/catch.h"
 
 using namespace artfs;
+using artfs::test::lists;
 
 namespace {
-
-const ProgramLists lists = ProgramLists::built_in();
 
 struct Row {
     const char* executable;
