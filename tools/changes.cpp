@@ -74,6 +74,8 @@ void merge_assignment(const std::string& word, Json& merge) {
     merge[word.substr(0, equals)] = value.is_discarded() ? Json(text) : value;
 }
 
+}  // namespace
+
 Json json_file(const std::string& path) {
     auto text = read_file(path);
     if (!text) fail_with(text.error());
@@ -82,8 +84,6 @@ Json json_file(const std::string& path) {
         throw Failure(exit_usage, "'" + path + "' holds no JSON object: write {\"key\": value}");
     return value;
 }
-
-}  // namespace
 
 int run_describe(const Arguments& arguments) {
     auto subject = find_subject(arguments, arguments.positional[0], Detail::brief);

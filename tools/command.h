@@ -88,6 +88,8 @@ nlohmann::json beginning(const Arguments& arguments);
 
 // Has the daemon apply a change (catalog/changes.h), or applies it with the store's lock.
 void send_change(const Site& site, nlohmann::json change);
+// Of a file that the user names; it must hold an object.
+nlohmann::json json_file(const std::string& path);
 
 // One command, or family, a file.
 void alias_options(po::options_description& options);

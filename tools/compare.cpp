@@ -18,10 +18,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string short_text(const Json& value) {
-    return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 std::string objects_text(const char* title, const Json& compared) {
     if (nothing_in(compared)) return "";
     std::string text = dim(title) + "\n";

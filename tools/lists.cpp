@@ -24,12 +24,6 @@ std::size_t limit_of(const Arguments& arguments, std::size_t otherwise) {
     return limit;
 }
 
-std::string joined(const Json& list) {
-    std::string text;
-    for (const auto& item : list) text += (text.empty() ? "" : ", ") + item.get<std::string>();
-    return text;
-}
-
 Json versions_of(Reader& reader, const ArtifactRecord& artifact, const Arguments& arguments) {
     auto list = Json::array();
     auto detail = arguments.flag("long") ? Detail::full : Detail::brief;

@@ -43,6 +43,16 @@ std::string state_colour(const std::string& state) {
     return coloured("31", state);
 }
 
+std::string short_text(const nlohmann::json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string joined(const nlohmann::json& list) {
+    std::string text;
+    for (const auto& item : list) text += (text.empty() ? "" : ", ") + short_text(item);
+    return text;
+}
+
 std::string human_size(std::uint64_t bytes) {
     static constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     auto value = static_cast<double>(bytes);

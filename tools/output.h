@@ -15,6 +15,9 @@ std::string bold(const std::string& text);
 std::string dim(const std::string& text);
 std::string state_colour(const std::string& state);
 
+// A string as it is, anything else as JSON.
+std::string short_text(const nlohmann::json& value);
+std::string joined(const nlohmann::json& list);    // with commas
 std::string human_size(std::uint64_t bytes);       // 52.4 MiB
 std::string human_age(std::int64_t seconds);       // 3 h
 std::string age_of(const std::string& timestamp);  // of RFC 3339

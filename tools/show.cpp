@@ -14,20 +14,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string short_text(const Json& value) {
-    return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 std::string field(const std::string& name, const std::string& value) {
     std::string label = name;
     label.resize(14, ' ');
     return "  " + dim(label) + value + "\n";
-}
-
-std::string joined(const Json& list) {
-    std::string text;
-    for (const auto& item : list) text += (text.empty() ? "" : ", ") + short_text(item);
-    return text;
 }
 
 std::string version_text(const Json& version) {

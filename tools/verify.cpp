@@ -117,12 +117,6 @@ Verified compare(const Arguments& arguments, const Plan& plan) {
     return value_of(verify_draft(context, *run, plan.version));
 }
 
-Json json_file(const std::string& file) {
-    auto value = Json::parse(value_of(read_file(file)), nullptr, false);
-    if (!value.is_object()) throw Failure(exit_usage, file + " holds no JSON object");
-    return value;
-}
-
 int compare_attestation(const Arguments& arguments) {
     const auto file = arguments.text("attestation");
     if (!arguments.has("key"))

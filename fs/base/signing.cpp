@@ -40,7 +40,7 @@ const EVP_MD* digest_for(EVP_PKEY* key) {
     return kind == EVP_PKEY_ED25519 || kind == EVP_PKEY_ED448 ? nullptr : EVP_sha256();
 }
 
-const unsigned char* bytes_of(std::string_view text) {
+const unsigned char* octets(std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
@@ -54,10 +54,10 @@ Result<std::string> sign(const std::string& pem, std::string_view message) {
     bool good =
         EVP_DigestSignInit(context.get(), nullptr, digest_for(key.get()), nullptr, key.get()) ==
             1 &&
-        EVP_DigestSign(context.get(), nullptr, &size, bytes_of(message), message.size()) == 1;
+        EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size()) == 1;
     std::string signature(size, '\0');
     good = good && EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
-                                  &size, bytes_of(message), message.size()) == 1;
+                                  &size, octets(message), message.size()) == 1;
     if (!good) return fail(EINVAL, "its kind of key cannot sign");
     signature.resize(size);
     return signature;
@@ -71,7 +71,7 @@ Result<bool> is_signed(const std::string& pem, std::string_view message,
     if (EVP_DigestVerifyInit(context.get(), nullptr, digest_for(key.get()), nullptr, key.get()) !=
         1)
         return fail(EINVAL, "its kind of key cannot verify");
-    return EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message),
+    return EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(message),
                             message.size()) == 1;
 }
 
@@ -89,7 +89,7 @@ Result<std::string> key_id(const std::string& pem) {
 std::optional<std::string> from_base64(const std::string& text) {
     if (text.size() % 4 != 0) return std::nullopt;
     std::string bytes(text.size() / 4 * 3, '\0');
-    int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), bytes_of(text),
+    int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), octets(text),
                                static_cast<int>(text.size()));
     if (size < 0) return std::nullopt;
     // Padding counts as zeros there.

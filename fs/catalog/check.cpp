@@ -10,19 +10,15 @@ namespace artfs {
 
 namespace {
 
-using Rows = std::map<std::string, std::string>;
+using TableRows = std::map<std::string, std::string>;
 
-Rows rows_of(const ReadTxn::State& state, Table table) {
-    Rows rows;
+TableRows rows_of(const ReadTxn::State& state, Table table) {
+    TableRows rows;
     state.scan(table, "", [&](std::string_view key, std::string_view value) {
         rows.emplace(key, value);
         return true;
     });
     return rows;
-}
-
-std::string named(std::string_view project, std::string_view name) {
-    return Encoder().raw(project).u8(0).raw(name).take();
 }
 
 // run segment version -> version run segment
@@ -31,7 +27,7 @@ std::string turned(const std::string& edge) { return edge.substr(20) + edge.subs
 struct Index {
     Table table;
     const char* what;
-    Rows right;
+    TableRows right;
 };
 
 // What every index must hold, made from the tables of records.
@@ -44,14 +40,14 @@ std::vector<Index> indexes(const ReadTxn::State& state) {
                            {logged_by_table, "makers of versions", {}}};
     for (const auto& [key, value] : rows_of(state, artifacts_table)) {
         auto artifact = decode_artifact(value);
-        all[0].right[named(artifact.project, artifact.name)] = key;
+        all[0].right[named_key(artifact.project, artifact.name)] = key;
     }
     for (const auto& [key, value] : rows_of(state, versions_table))
         all[1].right[std::string(decode_version(value).id.view())] = key;
     for (const auto& [key, value] : rows_of(state, runs_table)) {
         auto run = decode_run(value);
-        all[2].right[named(run.project, run.name)] = run.id.view();
-        all[3].right[named(run.project, run.id.view())] = "";
+        all[2].right[named_key(run.project, run.name)] = run.id.view();
+        all[3].right[named_key(run.project, run.id.view())] = "";
     }
     for (const auto& [key, value] : rows_of(state, uses_table)) all[4].right[turned(key)] = "";
     for (const auto& [key, value] : rows_of(state, logs_table)) all[5].right[turned(key)] = value;

@@ -1,5 +1,7 @@
 #include "catalog/codec.h"
 
+#include "catalog/binary_json.h"
+
 #include "base/bytes.h"
 
 namespace artfs {
@@ -24,15 +26,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json binary(std::string_view bytes) {
-    return Json::binary(std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
-}
-
-std::string_view bytes_of(const Json& value) {
-    const auto& bytes = value.get_binary();
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 // Text that may be any bytes: arguments, paths.
 Json binary_list(const std::vector<std::string>& list) {
     Json out = Json::array();
@@ -44,13 +37,6 @@ std::vector<std::string> text_list(const Json& value) {
     std::vector<std::string> list;
     for (const auto& item : value) list.emplace_back(bytes_of(item));
     return list;
-}
-
-template <class Id>
-Id id_of(const Json& value) {
-    auto id = Id::from_bytes(bytes_of(value));
-    if (!id) throw FormatError("an identifier of the wrong length");
-    return *id;
 }
 
 Digest digest_of(const Json& value) {
@@ -347,6 +333,10 @@ HistoryEntry decode_history(std::string_view bytes) {
         if (in.contains("detail")) entry.detail = in.at("detail");
         return entry;
     });
+}
+
+std::string named_key(std::string_view project, std::string_view name) {
+    return Encoder().raw(project).u8(0).raw(name).take();
 }
 
 }  // namespace artfs

@@ -21,4 +21,7 @@ RunRecord decode_run(std::string_view bytes);
 DraftRecord decode_draft(std::string_view bytes);
 HistoryEntry decode_history(std::string_view bytes);
 
+// The key of a project's row that is found by name.
+std::string named_key(std::string_view project, std::string_view name);
+
 }  // namespace artfs

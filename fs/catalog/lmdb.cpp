@@ -19,14 +19,14 @@ constexpr const char* table_names[table_count] = {
 };
 
 // Cursors are closed whatever happens.
-struct Cursor {
+struct LmdbCursor {
     MDB_cursor* cursor = nullptr;
-    Cursor(MDB_txn* txn, MDB_dbi table) {
+    LmdbCursor(MDB_txn* txn, MDB_dbi table) {
         check_lmdb(mdb_cursor_open(txn, table, &cursor), "opening a cursor");
     }
-    ~Cursor() { mdb_cursor_close(cursor); }
-    Cursor(const Cursor&) = delete;
-    Cursor& operator=(const Cursor&) = delete;
+    ~LmdbCursor() { mdb_cursor_close(cursor); }
+    LmdbCursor(const LmdbCursor&) = delete;
+    LmdbCursor& operator=(const LmdbCursor&) = delete;
 };
 
 }  // namespace
@@ -105,7 +105,7 @@ void ReadTxn::State::scan(
     Table table, std::string_view prefix,
     const std::function<bool(std::string_view key, std::string_view value)>& visit,
     bool backwards) const {
-    Cursor at(txn, env.tables[table]);
+    LmdbCursor at(txn, env.tables[table]);
     MDB_val key = to_val(prefix);
     MDB_val value{};
     int code = MDB_NOTFOUND;

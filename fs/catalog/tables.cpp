@@ -28,10 +28,6 @@ namespace artfs {
 
 namespace {
 
-std::string named(std::string_view project, std::string_view name) {
-    return Encoder().raw(project).u8(0).raw(name).take();
-}
-
 std::string in_project(std::string_view run, std::string_view project) {
     return Encoder().raw(run).raw(project).take();
 }
@@ -109,14 +105,14 @@ std::optional<ArtifactRecord> ReadTxn::artifact(const ArtifactId& id) const {
 
 std::optional<ArtifactRecord> ReadTxn::artifact(std::string_view project,
                                                 std::string_view name) const {
-    auto id = state_->get(artifact_names_table, named(project, name));
+    auto id = state_->get(artifact_names_table, named_key(project, name));
     if (!id) return std::nullopt;
     return decoded(state_->get(artifacts_table, *id), decode_artifact);
 }
 
 std::vector<ArtifactRecord> ReadTxn::artifacts(std::string_view project) const {
     std::vector<ArtifactRecord> found;
-    state_->scan(artifact_names_table, named(project, ""),
+    state_->scan(artifact_names_table, named_key(project, ""),
                  [&](std::string_view, std::string_view id) {
                      if (auto record = state_->get(artifacts_table, id))
                          found.push_back(decode_artifact(*record));
@@ -186,14 +182,14 @@ std::optional<RunRecord> ReadTxn::run(std::string_view project, const RunId& id)
 }
 
 std::optional<RunRecord> ReadTxn::run(std::string_view project, std::string_view name) const {
-    auto id = state_->get(run_names_table, named(project, name));
+    auto id = state_->get(run_names_table, named_key(project, name));
     if (!id) return std::nullopt;
     return decoded(state_->get(runs_table, in_project(*id, project)), decode_run);
 }
 
 void ReadTxn::runs(std::string_view project,
                    const std::function<bool(const RunRecord&)>& visit) const {
-    std::string prefix = named(project, "");
+    std::string prefix = named_key(project, "");
     state_->scan(
         run_list_table, prefix,
         [&](std::string_view key, std::string_view) {
@@ -299,12 +295,12 @@ std::optional<std::string> ReadTxn::setting(std::string_view key) const {
 
 void WriteTxn::put(const ArtifactRecord& record) {
     state_->put(artifacts_table, record.id.view(), encode(record));
-    state_->put(artifact_names_table, named(record.project, record.name), record.id.view());
+    state_->put(artifact_names_table, named_key(record.project, record.name), record.id.view());
 }
 
 void WriteTxn::erase_artifact(const ArtifactRecord& record) {
     state_->erase(artifacts_table, record.id.view());
-    state_->erase(artifact_names_table, named(record.project, record.name));
+    state_->erase(artifact_names_table, named_key(record.project, record.name));
 }
 
 void WriteTxn::put(const VersionRecord& record) {
@@ -329,8 +325,8 @@ void WriteTxn::add_history(const ArtifactId& id, const HistoryEntry& entry) {
 
 void WriteTxn::put(const RunRecord& record) {
     state_->put(runs_table, in_project(record.id.view(), record.project), encode(record));
-    state_->put(run_names_table, named(record.project, record.name), record.id.view());
-    state_->put(run_list_table, named(record.project, record.id.view()), "");
+    state_->put(run_names_table, named_key(record.project, record.name), record.id.view());
+    state_->put(run_list_table, named_key(record.project, record.id.view()), "");
 }
 
 void WriteTxn::put(const UseEdge& use) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "catalog/binary_json.h"
 #include "catalog/codec.h"
 
 namespace artfs {
@@ -15,22 +16,6 @@ using Json = nlohmann::json;
 
 constexpr int rows_format = 1;
 constexpr std::uint32_t highest_number = 1U << 31U;
-
-Json binary(std::string_view bytes) {
-    return Json::binary(std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
-}
-
-std::string_view bytes_of(const Json& value) {
-    const auto& bytes = value.get_binary();
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-template <class Id>
-Id id_of(const Json& value) {
-    auto id = Id::from_bytes(bytes_of(value));
-    if (!id) throw FormatError("an identifier of the wrong length");
-    return *id;
-}
 
 template <class Record>
 Json list_of(const std::vector<Record>& records) {

@@ -7,7 +7,7 @@ namespace artfs {
 
 namespace {
 
-struct Child {
+struct DraftChild {
     const std::string& name;
     const OverlayNode& node;
 };
@@ -16,7 +16,7 @@ template <class Visit>
 void each_directory(const Overlay& overlay, NodeNumber parent, Visit visit) {
     for (const auto& [name, value] : overlay.names(parent)) {
         const auto* node = value.node == 0 ? nullptr : overlay.node(value.node);
-        if (node != nullptr && node->kind == Kind::directory) visit(Child{name, *node});
+        if (node != nullptr && node->kind == Kind::directory) visit(DraftChild{name, *node});
     }
 }
 
@@ -111,7 +111,7 @@ std::vector<NewDirectory> new_directories(const Overlay& overlay) {
     std::deque<std::pair<NodeNumber, std::string>> below{{root_number, ""}};
     for (; !below.empty(); below.pop_front()) {
         auto [parent, prefix] = below.front();
-        each_directory(overlay, parent, [&, prefix = prefix](const Child& child) {
+        each_directory(overlay, parent, [&, prefix = prefix](const DraftChild& child) {
             std::string path = prefix + child.name;
             if (child.node.changed) found.push_back({path, child.node.attributes});
             below.emplace_back(child.node.number, path + "/");
@@ -139,7 +139,7 @@ Overlay follow(NodeSource& nodes, const Overlay& from, const Snapshot& base,
     std::deque<Here> below{{root_number, base.root, 0}};
     for (; !below.empty(); below.pop_front()) {
         Here here = below.front();
-        each_directory(from, here.number, [&](const Child& child) {
+        each_directory(from, here.number, [&](const DraftChild& child) {
             auto found = find(nodes, here.dir, here.rank, child.name);
             if (!found || found->entry.kind != Kind::directory) return;
             OverlayNode node;

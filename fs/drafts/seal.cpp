@@ -14,16 +14,16 @@ namespace artfs {
 namespace {
 
 // LMDB spills a transaction of more than about half a gigabyte of pages; this stays far below.
-constexpr std::size_t batch_bytes = 16U << 20U;
+constexpr std::size_t transaction_bytes = 16U << 20U;
 
 Result<> write_records(const SealContext& context, NewRecords& records) {
     // The last batch goes with the final transaction.
     while (true) {
         std::size_t bytes = 0;
         for (const auto& record : records) bytes += record.second.size();
-        if (bytes <= batch_bytes) return {};
+        if (bytes <= transaction_bytes) return {};
         NewRecords batch;
-        for (std::size_t taken = 0; taken < batch_bytes;) {
+        for (std::size_t taken = 0; taken < transaction_bytes;) {
             auto moved = records.extract(records.begin());
             taken += moved.mapped().size();
             batch.insert(std::move(moved));

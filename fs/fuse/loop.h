@@ -139,7 +139,7 @@ inline void serve_change(fuse_req_t req, std::function<void(Pending&)> handler) 
 // A request that another worker may have done: true if it is answered.
 bool serve_again(Pending& pending);
 
-void send(fuse_req_t req, const Answer& answer, Filesystem& filesystem);
+void reply_with(fuse_req_t req, const Answer& answer, Filesystem& filesystem);
 void reply(Pending& pending, const Result<EntryReply>& result);
 void reply(Pending& pending, const Result<Attr>& result);
 void reply(Pending& pending, const Result<>& result);

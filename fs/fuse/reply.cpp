@@ -20,7 +20,7 @@ fuse_file_info to_info(const OpenReply& opened, int backing) {
 
 }  // namespace
 
-void send(fuse_req_t req, const Answer& answer, Filesystem& filesystem) {
+void reply_with(fuse_req_t req, const Answer& answer, Filesystem& filesystem) {
     if (answer.error != 0) {
         fuse_reply_err(req, answer.error);
     } else if (answer.opened) {
@@ -49,7 +49,7 @@ void Pending::finish(const Answer& answer) {
     if (std::exchange(answered, true)) return;
     if (changes) state.journal.answer(request.unique, answer);
     state.commit();
-    send(req, answer, *state.filesystem);
+    reply_with(req, answer, *state.filesystem);
 }
 
 void Pending::about_to_reply() {

@@ -116,7 +116,7 @@ bool serve_again(Pending& pending) {
     const auto unique = pending.request.unique;
     if (auto known = state.journal.answered(unique)) {
         pending.answered = true;
-        send(pending.req, *known, *state.filesystem);
+        reply_with(pending.req, *known, *state.filesystem);
         return true;
     }
     if (state.journal.is_poison(unique)) {

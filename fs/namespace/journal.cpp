@@ -19,7 +19,7 @@ namespace {
 
 constexpr char magic[] = "artfsjnl";
 constexpr std::uint32_t layout = 1;
-constexpr std::size_t page = 4096;
+constexpr std::size_t header_bytes = 4096;
 // Of a sparse file: no region grows into the other.
 constexpr std::uint64_t region_bytes = std::uint64_t{1} << 40U;
 constexpr std::uint64_t smallest_compaction = 16U << 20U;
@@ -28,7 +28,7 @@ constexpr std::uint32_t crashes_allowed = 2;
 
 enum EntryKind : std::uint8_t { snapshot_entry = 1, record_entry, answer_entry, note_entry };
 
-std::uint64_t region_at(std::uint32_t region) { return page + region * region_bytes; }
+std::uint64_t region_at(std::uint32_t region) { return header_bytes + region * region_bytes; }
 
 std::string entry(std::uint8_t kind, const std::string& payload) {
     return Encoder()
@@ -65,11 +65,11 @@ struct Journal::Header {
 };
 
 Journal::~Journal() {
-    if (header_ != nullptr) munmap(header_, page);
+    if (header_ != nullptr) munmap(header_, header_bytes);
 }
 
 Result<> Journal::map() {
-    void* at = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
+    void* at = mmap(nullptr, header_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
     if (at == MAP_FAILED) return fail_errno("mapping the session");
     header_ = static_cast<Header*>(at);
     return {};
@@ -89,7 +89,8 @@ Result<std::unique_ptr<Journal>> Journal::create() {
 
 Result<std::unique_ptr<Journal>> Journal::open(Fd memory) {
     struct stat status {};
-    if (fstat(memory.get(), &status) != 0 || static_cast<std::size_t>(status.st_size) < page)
+    if (fstat(memory.get(), &status) != 0 ||
+        static_cast<std::size_t>(status.st_size) < header_bytes)
         return fail(EIO, "the session of the mount is gone");
     std::unique_ptr<Journal> journal(new Journal(std::move(memory)));
     if (auto mapped = journal->map(); !mapped) return tl::unexpected(mapped.error());

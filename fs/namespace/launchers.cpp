@@ -5,10 +5,10 @@
 // launcher exits, or when another program asks. The launcher's own redirections are part of it too.
 // So a launcher can have many such runs, one after the other.
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 
+#include "base/users.h"
 #include "drafts/directories.h"
 #include "namespace/run_keeper.h"
 
@@ -23,11 +23,6 @@ std::chrono::milliseconds idle_time(const Launcher& launcher) {
     return launcher.desk ? idle_at_a_desk : idle_in_a_script;
 }
 
-std::string host_name() {
-    std::string name(256, '\0');
-    if (gethostname(name.data(), name.size() - 1) != 0) return "";
-    return name.c_str();
-}
 }  // namespace
 
 // A shell forks before it opens a redirection and execs: such a child is the program to be. One

@@ -7,17 +7,17 @@ namespace artfs {
 
 namespace {
 constexpr unsigned step_text = 4;
-constexpr unsigned step_recorded = 11;
+constexpr unsigned step_data_recorded = 11;
 constexpr unsigned step_committed = 12;
 }  // namespace
 
 // What a live run has used so far is told from the catalog: it goes there first.
 void Filesystem::bring_up_to_date(Request& request, const Synthetic& what) {
-    if (what.place != Place::run_json || request.did(step_recorded)) return;
+    if (what.place != Place::run_json || request.did(step_data_recorded)) return;
     if (mount_.session.run(what.run) == nullptr) return;
     throw Suspend{[this, &request](Suspend::Resume resume) {
         runs_.checkpoint([&request, resume](const Result<>& written) {
-            request.steps_done |= 1U << step_recorded;
+            request.steps_done |= 1U << step_data_recorded;
             resume(written ? 0 : written.error().code);
         });
     }};

@@ -35,7 +35,7 @@ RunRecord RunKeeper::record_of(const LiveRun& run) const {
 
 namespace {
 
-using Rows = std::map<std::string, std::optional<std::string>>;
+using DraftRows = std::map<std::string, std::optional<std::string>>;
 
 void write_owed(WriteTxn& txn, const Owed& owed) {
     if (owed.run) txn.put(*owed.run);
@@ -48,7 +48,7 @@ struct Checkpoint {
     struct Draft {
         std::uint32_t view = 0;
         DraftRecord record;
-        Rows rows;
+        DraftRows rows;
         bool over = false;
         bool whole = false;  // all its rows: whatever the catalog has of it goes
     };

@@ -5,12 +5,12 @@
 #include <sched.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
 #include <utility>
 
+#include "base/users.h"
 #include "runs/run_names.h"
 
 namespace artfs {
@@ -35,11 +35,6 @@ bool descriptors_are_scarce() {
     return !probe || probe.get() != reserve;
 }
 
-std::string host_name() {
-    std::string name(256, '\0');
-    if (gethostname(name.data(), name.size() - 1) != 0) return "";
-    return name.c_str();
-}
 }  // namespace
 
 RunKeeper::RunKeeper(Mount& mount, SharedRuns& shared)

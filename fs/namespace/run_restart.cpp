@@ -11,7 +11,7 @@
 namespace artfs {
 
 namespace {
-constexpr unsigned look_again_ms = 250;
+constexpr unsigned look_for_exit_ms = 250;
 }  // namespace
 
 std::string held_name(const ProcessKey& process) {
@@ -93,9 +93,9 @@ void RunKeeper::find_run(const RunId& run) {
     }
     if (live.for_launcher && !live.exited) {
         last_acted_[run] = std::chrono::steady_clock::now();
-        watch_idle(run, std::chrono::milliseconds(look_again_ms));
+        watch_idle(run, std::chrono::milliseconds(look_for_exit_ms));
     }
-    if (live.reopened) mount_.kernel.after(look_again_ms, [this, run] { close_reopened(run); });
+    if (live.reopened) mount_.kernel.after(look_for_exit_ms, [this, run] { close_reopened(run); });
     // What a checkpoint had taken may not have come to be written.
     if (live.recorded) mount_.session.apply(0, ChangedRun{live.record, true});
     if (!live.for_launcher && !live.exited && live.record.cwd.empty()) find_facts(run);

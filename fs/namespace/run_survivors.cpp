@@ -9,7 +9,7 @@ namespace artfs {
 
 namespace {
 constexpr unsigned look_ms = 250;
-constexpr std::chrono::seconds quiet_time{2};
+constexpr std::chrono::seconds survivor_quiet_time{2};
 }  // namespace
 
 std::optional<RunId> RunKeeper::reopen(const Request& request, const Caller& caller) {
@@ -60,7 +60,7 @@ void RunKeeper::close_reopened(const RunId& run) {
     Time last = survivors_[run].seen;
     for (const auto& [artifact, serial] : live->views)
         last = std::max(last, mount_.session.view(serial)->changed);
-    bool over = !survives(run) || now() - last >= quiet_time;
+    bool over = !survives(run) || now() - last >= survivor_quiet_time;
     if (!over || writer_of(run) != nullptr) {
         mount_.kernel.after(look_ms, [this, run] { close_reopened(run); });
         return;

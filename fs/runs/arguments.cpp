@@ -19,7 +19,7 @@ constexpr const char* hidden = "***";
 bool is_upper(char c) { return std::isupper(static_cast<unsigned char>(c)) != 0; }
 bool is_lower(char c) { return std::islower(static_cast<unsigned char>(c)) != 0; }
 bool is_alpha(char c) { return is_upper(c) || is_lower(c); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_decimal(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
 template <std::size_t N>
@@ -33,11 +33,11 @@ std::vector<std::string> words_of(std::string_view key) {
     bool begin = true;
     for (std::size_t i = 0; i < key.size(); ++i) {
         char c = key[i];
-        if (!is_alpha(c) && !is_digit(c)) {
+        if (!is_alpha(c) && !is_decimal(c)) {
             begin = true;
             continue;
         }
-        if (is_upper(c) && i > 0 && (is_lower(key[i - 1]) || is_digit(key[i - 1]))) begin = true;
+        if (is_upper(c) && i > 0 && (is_lower(key[i - 1]) || is_decimal(key[i - 1]))) begin = true;
         if (begin) words.emplace_back();
         begin = false;
         words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -59,9 +59,9 @@ nlohmann::json typed(const std::string& text) {
     const char* end = text.data() + text.size();
     std::string_view digits = text;
     if (digits.starts_with('-')) digits.remove_prefix(1);
-    if (digits.empty() || (!is_digit(digits[0]) && digits[0] != '.')) return text;
+    if (digits.empty() || (!is_decimal(digits[0]) && digits[0] != '.')) return text;
     // 007 is a name; 0.7 and 0 are numbers.
-    if (digits.size() > 1 && digits[0] == '0' && is_digit(digits[1])) return text;
+    if (digits.size() > 1 && digits[0] == '0' && is_decimal(digits[1])) return text;
     std::int64_t whole = 0;
     if (auto got = std::from_chars(text.data(), end, whole);
         got.ec == std::errc{} && got.ptr == end)
@@ -112,7 +112,7 @@ std::optional<std::string> redact_header(const std::string& word) {
     auto colon = word.find(": ");
     if (colon == std::string::npos || colon == 0) return std::nullopt;
     auto name = word.substr(0, colon);
-    auto is_name = [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; };
+    auto is_name = [](char c) { return is_alpha(c) || is_decimal(c) || c == '-' || c == '_'; };
     if (!std::all_of(name.begin(), name.end(), is_name) || !looks_secret(name)) return std::nullopt;
     return name + ": " + hidden;
 }

@@ -55,7 +55,7 @@ std::uint64_t count_of(const toml::node& node, const std::string& key) {
     return static_cast<std::uint64_t>(*count);
 }
 
-std::uint64_t bytes_of(const toml::node& node, const std::string& key) {
+std::uint64_t byte_count(const toml::node& node, const std::string& key) {
     if (node.is_integer()) return count_of(node, key);
     auto bytes = node.is_string() ? parse_bytes(text_of(node, key)) : std::nullopt;
     if (!bytes) bad(node, key + R"( must be a number of bytes, or a size such as "10GiB")");
@@ -172,13 +172,13 @@ void read_limits(const toml::node& node, Limits& limits) {
         if (key == "drafts")
             limits.drafts = count_of(value, key);
         else if (key == "bytes")
-            limits.bytes = bytes_of(value, key);
+            limits.bytes = byte_count(value, key);
         else if (key == "views")
             limits.views = count_of(value, key);
         else if (key == "draft_age")
             limits.draft_age = duration_of(value, key);
         else if (key == "output_log")
-            limits.output_log = bytes_of(value, key);
+            limits.output_log = byte_count(value, key);
         else
             bad(value, "unknown key \"" + key + "\" in [limits]: see `art config`");
     }
@@ -212,7 +212,7 @@ void read_programs(const toml::table& file, ProgramLists& programs) {
                     std::erase(*lists[other].second, name);
 }
 
-Config read(const toml::table& file) {
+Config config_of(const toml::table& file) {
     Config config = Config::built_in();
     read_programs(file, config.programs);
     for (const auto& [toml_key, node] : file) {
@@ -285,7 +285,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
         return fail(EINVAL, name + ", line " + std::to_string(line) + ": " + one_line(what));
     };
     try {
-        return read(toml::parse(text, name));
+        return config_of(toml::parse(text, name));
     } catch (const toml::parse_error& error) {
         return wrong(error.source().begin.line, std::string(error.description()));
     } catch (const Bad& error) {

@@ -58,7 +58,7 @@ bool is_toml_value(const std::string& value) {
 }
 
 // A basic string of TOML is written as a string of JSON is.
-std::string quoted(const std::string& text) {
+std::string as_toml(const std::string& text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -126,7 +126,7 @@ Result<std::string> with_config_value(const std::string& text, const std::string
     auto file = parsed(text);
     if (!file) return tl::unexpected(file.error());
     auto parts = parts_of(name);
-    std::string written = is_toml_value(value) ? value : quoted(value);
+    std::string written = is_toml_value(value) ? value : as_toml(value);
     std::string changed;
     if (const auto* node = find_node(*file, parts)) {
         auto begin = offset_of(text, node->source().begin);

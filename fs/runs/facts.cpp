@@ -1,12 +1,10 @@
 #include "runs/facts.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-
+#include "base/users.h"
 #include "runs/git_state.h"
 #include "runs/patterns.h"
 
@@ -15,21 +13,6 @@ namespace artfs {
 namespace {
 
 constexpr std::size_t max_digests = 4096;
-
-std::string user_name(uid_t uid) {
-    std::array<char, 16384> buffer;
-    passwd entry{};
-    passwd* found = nullptr;
-    if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-        return found->pw_name;
-    return std::to_string(uid);
-}
-
-std::string host_name() {
-    std::array<char, 256> name{};
-    if (gethostname(name.data(), name.size() - 1) != 0) return {};
-    return name.data();
-}
 
 bool is_under(const std::filesystem::path& path, const std::filesystem::path& top) {
     auto relative = path.lexically_normal().lexically_relative(top.lexically_normal());
