@@ -3,13 +3,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
 
 namespace artfs {
 
-Executor::Executor(unsigned threads) : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Executor::Executor(unsigned threads)
+    : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), most_aside_(std::max(1U, threads / 2)) {
     if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -30,6 +32,14 @@ void Executor::pool(Task task) {
     {
         std::lock_guard lock(mutex_);
         tasks_.push_back(std::move(task));
+    }
+    wake_.notify_one();
+}
+
+void Executor::pool_aside(Task task) {
+    {
+        std::lock_guard lock(mutex_);
+        aside_.push_back(std::move(task));
     }
     wake_.notify_one();
 }
@@ -58,14 +68,22 @@ void Executor::run_posted() {
 void Executor::work() {
     std::unique_lock lock(mutex_);
     while (true) {
-        wake_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
-        if (tasks_.empty()) return;
-        Task task = std::move(tasks_.front());
-        tasks_.pop_front();
+        wake_.wait(lock, [this] {
+            return !tasks_.empty() || may_begin_aside() || (stop_ && aside_.empty());
+        });
+        const bool aside = tasks_.empty();
+        auto& queue = aside ? aside_ : tasks_;
+        if (queue.empty()) return;
+        Task task = std::move(queue.front());
+        queue.pop_front();
+        if (aside) ++at_aside_;
         lock.unlock();
         task();
         task = nullptr;  // what it holds is freed outside the lock
         lock.lock();
+        if (!aside) continue;
+        --at_aside_;
+        wake_.notify_all();
     }
 }
 

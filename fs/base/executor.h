@@ -33,16 +33,18 @@ public:
     // Thread-safe.
     void pool(Task task);
     void post(Task task);
+    // For what takes long or waits for a disk and is no answer to a request: of these half of the
+    // threads have one at most, so that requests are not kept waiting behind a hundred seals.
+    void pool_aside(Task task);
 
     // `job` on the pool, then `then(result)` on the dispatch thread.
     template <class Job, class Then>
     void offload(Job job, Then then) {
-        pool([this, job = std::move(job), then = std::move(then)]() mutable {
-            using Value = decltype(job());
-            // Shared, because a std::function must be copyable and a result need not be.
-            auto value = std::make_shared<Value>(job());
-            post([value, then = std::move(then)]() mutable { then(std::move(*value)); });
-        });
+        pool(with_result(std::move(job), std::move(then)));
+    }
+    template <class Job, class Then>
+    void offload_aside(Job job, Then then) {
+        pool_aside(with_result(std::move(job), std::move(then)));
     }
 
     // Readable when something was posted.
@@ -51,12 +53,25 @@ public:
     void run_posted();
 
 private:
+    template <class Job, class Then>
+    Task with_result(Job job, Then then) {
+        return [this, job = std::move(job), then = std::move(then)]() mutable {
+            using Value = decltype(job());
+            // Shared, because a std::function must be copyable and a result need not be.
+            auto value = std::make_shared<Value>(job());
+            post([value, then = std::move(then)]() mutable { then(std::move(*value)); });
+        };
+    }
     void work();
+    bool may_begin_aside() const { return !aside_.empty() && at_aside_ < most_aside_; }
 
     Fd event_;
-    std::mutex mutex_;  // guards the queues and stop_
+    const unsigned most_aside_;
+    std::mutex mutex_;  // guards the queues, at_aside_ and stop_
     std::condition_variable wake_;
     std::deque<Task> tasks_;
+    std::deque<Task> aside_;
+    unsigned at_aside_ = 0;  // threads
     std::deque<Task> posted_;
     bool stop_ = false;
     std::vector<std::thread> threads_;

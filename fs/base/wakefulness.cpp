@@ -8,23 +8,22 @@
 namespace artfs {
 
 namespace {
-using std::chrono::milliseconds;
-constexpr milliseconds window{10};
-constexpr unsigned many = 20;  // in a window
-constexpr milliseconds idle{40};
+constexpr std::chrono::milliseconds flow_window{10};
+constexpr unsigned flowing = 20;  // requests in a window
+constexpr std::chrono::milliseconds flow_ended{40};
 }  // namespace
 
 void Wakefulness::served(unsigned requests, Time now) {
     if (path_.empty()) return;
-    if (now - window_ > window) {
+    if (now - window_ > flow_window) {
         window_ = now;
         in_window_ = 0;
     }
     in_window_ += requests;
-    if (in_window_ > many) {
+    if (in_window_ > flowing) {
         busy_ = now;
         if (!held_) hold();
-    } else if (held_ && now - busy_ >= idle) {
+    } else if (held_ && now - busy_ >= flow_ended) {
         held_ = Fd();
     }
 }

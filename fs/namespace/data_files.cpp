@@ -184,7 +184,7 @@ void DataFiles::remove(std::vector<std::uint64_t> numbers) {
     }
     // In the next turn: what made them superfluous is kept by then, and no worker looks for them.
     executor_.post([this, numbers = std::move(numbers)] {
-        executor_.pool([this, numbers] {
+        executor_.pool_aside([this, numbers] {
             for (auto number : numbers) unlink(store_.staging_path(number).c_str());
         });
     });

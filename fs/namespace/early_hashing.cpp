@@ -45,7 +45,7 @@ void EarlyHashing::hash_next() {
     quiet_.erase(staging);
     hashes_.expect(staging);
     hashing_ = true;
-    executor_.offload(
+    executor_.offload_aside(
         [this, staging] {
             hashes_.hash(store_, staging);
             return true;

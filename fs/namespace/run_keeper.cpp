@@ -239,7 +239,7 @@ void RunKeeper::note_surroundings(const RunFacts& facts, RunRecord& record) {
 
 void RunKeeper::collect_facts(const RunId& run, std::shared_ptr<RootProcess> root) {
     ++pending_[run];
-    mount_.executor.offload(
+    mount_.executor.offload_aside(
         [this, root] { return collector_.collect(*root); },
         [this, run](RunFacts facts) {
             if (auto pending = pending_.find(run); --pending->second == 0) pending_.erase(pending);

@@ -145,8 +145,8 @@ void RunKeeper::sweep() {
         if (!written) spdlog::error("a sweep failed: {}", written.error().message);
         return result;
     };
-    mount_.executor.offload(work,
-                            [this](const Swept& result) { swept(result.dropped, result.deleted); });
+    mount_.executor.offload_aside(
+        work, [this](const Swept& result) { swept(result.dropped, result.deleted); });
 }
 
 void RunKeeper::swept(const std::vector<RunId>& dropped,

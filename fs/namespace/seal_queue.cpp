@@ -129,7 +129,7 @@ void SealQueue::start_freezing(const Shared& seal) {
         return trees;
     };
     mount_.session.commit();
-    mount_.executor.offload(work, [this, seal, order](Result<FrozenTrees> trees) {
+    mount_.executor.offload_aside(work, [this, seal, order](Result<FrozenTrees> trees) {
         frozen(seal, std::move(trees), order->drafts);
     });
 }
@@ -162,7 +162,7 @@ void SealQueue::start_hashing(const Shared& seal) {
         return hash(context(), seal->frozen);
     };
     mount_.session.commit();
-    mount_.executor.offload(work, [this, seal](Result<HashedFiles> hashed) {
+    mount_.executor.offload_aside(work, [this, seal](Result<HashedFiles> hashed) {
         if (seal->doomed) return failed(seal, *seal->doomed);
         if (!hashed) return failed(seal, hashed.error());
         seal->known.insert(hashed->begin(), hashed->end());
@@ -180,7 +180,7 @@ void SealQueue::start_finishing(const Shared& seal) {
                 0, MarkedView{serial, DraftStage::sealing, view->writable, view->abandoned});
     }
     mount_.session.commit();
-    mount_.executor.offload(
+    mount_.executor.offload_aside(
         [this, seal] { return finish(context(), seal->order, seal->frozen, seal->known); },
         [this, seal](Result<std::vector<SealedDraft>> sealed) {
             if (!sealed) return failed(seal, sealed.error());

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -118,4 +119,29 @@ TEST_CASE("results of the pool come back to the dispatch thread, each once") {
         executor.run_posted();
     }
     CHECK(worked == 200);
+}
+
+TEST_CASE("what is done aside leaves threads of the pool to the rest, and is done in the end") {
+    std::atomic<int> at_once{0};
+    std::atomic<int> most{0};
+    std::atomic<int> finished{0};
+    std::atomic<bool> answered{false};
+    {
+        Executor executor(4);
+        for (int i = 0; i < 20; ++i)
+            executor.pool_aside([&] {
+                int now_at_once = ++at_once;
+                for (int known = most; now_at_once > known;)
+                    if (most.compare_exchange_weak(known, now_at_once)) break;
+                while (!answered) std::this_thread::yield();
+                --at_once;
+                ++finished;
+            });
+        // Were all threads at work aside, this would never be done.
+        executor.pool([&] { answered = true; });
+        executor.finish();
+    }
+    CHECK(answered);
+    CHECK(finished == 20);
+    CHECK(most <= 2);
 }
