@@ -29,6 +29,19 @@ namespace artfs {
 
 class Catalog;
 
+// What graphs need of a run or a version, read without the rest of its record: they are of many.
+struct RunSketch {
+    RunId id;
+    std::string name;
+    std::string job_type;
+    RunState state = RunState::running;
+    std::optional<RunId> resumes;
+};
+struct VersionPlace {
+    ArtifactId artifact;
+    std::uint32_t number = 0;
+};
+
 // A snapshot of the catalog. Lives on one thread and should live briefly: an old one keeps freed
 // pages from being used again. What it returns are copies, valid after it.
 class ReadTxn {
@@ -56,6 +69,18 @@ public:
     std::optional<RunRecord> run(std::string_view project, std::string_view name) const;
     // Newest first, until `visit` returns false.
     void runs(std::string_view project, const std::function<bool(const RunRecord&)>& visit) const;
+
+    std::optional<RunSketch> run_sketch(const RunId& run) const;
+    void run_sketches(std::string_view project,
+                      const std::function<void(const RunSketch&)>& visit) const;  // newest first
+    std::optional<VersionPlace> place_of(const VersionId& id) const;
+    // Ascending, not the deleted.
+    void version_numbers(
+        const ArtifactId& id,
+        const std::function<void(const VersionId&, std::uint32_t number)>& visit) const;
+    // By segment, without what of the version was read.
+    void each_use(const RunId& run,
+                  const std::function<void(std::uint32_t segment, const VersionId&)>& visit) const;
 
     std::vector<UseEdge> uses_of(const RunId& run) const;  // by segment
     std::vector<UseEdge> users_of(const VersionId& version) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "lineage/run_facts.h"
 #include "lineage/text.h"
@@ -17,7 +18,7 @@ std::string version_node(const ArtifactRecord& artifact, std::uint32_t number) {
     return artifact.type + ":" + artifact.name + ":v" + std::to_string(number);
 }
 
-std::string run_node(const RunRecord& run, std::uint32_t segment = 1) {
+std::string run_node(const RunSketch& run, std::uint32_t segment = 1) {
     std::string id = lossy_utf8(run.job_type) + ":" + run.name;
     return segment > 1 ? id + "." + std::to_string(segment) : id;
 }
@@ -25,17 +26,21 @@ std::string run_node(const RunRecord& run, std::uint32_t segment = 1) {
 // Counts what comes twice.
 class GraphBuilder {
 public:
-    void node(GraphNode node) {
-        auto [found, added] = nodes_.emplace(node.id, graph_.nodes.size());
+    using Index = std::uint32_t;
+
+    Index node(GraphNode node) {
+        auto [found, added] = nodes_.emplace(node.id, static_cast<Index>(graph_.nodes.size()));
         if (added)
             graph_.nodes.push_back(std::move(node));
         else
             ++graph_.nodes[found->second].count;
+        return found->second;
     }
-    void edge(const std::string& from, const std::string& to, bool log) {
-        auto [found, added] = edges_.emplace(std::tuple(from, to, log), graph_.edges.size());
+    void edge(Index from, Index to, bool log) {
+        std::uint64_t ends = std::uint64_t{from} << 32U | to;
+        auto [found, added] = edges_[log ? 1 : 0].emplace(ends, graph_.edges.size());
         if (added)
-            graph_.edges.push_back({from, to, log, 1});
+            graph_.edges.push_back({graph_.nodes[from].id, graph_.nodes[to].id, log, 1});
         else
             ++graph_.edges[found->second].count;
     }
@@ -43,9 +48,11 @@ public:
 
 private:
     Graph graph_;
-    std::map<std::string, std::size_t> nodes_;
-    std::map<std::tuple<std::string, std::string, bool>, std::size_t> edges_;
+    std::unordered_map<std::string, Index> nodes_;
+    std::unordered_map<std::uint64_t, std::size_t> edges_[2];  // uses, logs
 };
+
+using VersionNodes = std::unordered_map<VersionId, GraphBuilder::Index>;
 
 std::string label_of(const GraphNode& node) {
     return node.count > 1 ? node.id + " (" + std::to_string(node.count) + ")" : node.id;
@@ -60,52 +67,57 @@ std::string quoted(const std::string& text) {
     return out + "\"";
 }
 
-void add_run(const ReadTxn& txn, const RunRecord& run, GraphForm form,
-             const std::map<VersionId, std::string>& versions, GraphBuilder& builder) {
-    auto uses = txn.uses_of(run.id);
+void add_run(const ReadTxn& txn, const RunSketch& run, GraphForm form, const VersionNodes& versions,
+             GraphBuilder& builder) {
+    struct Use {
+        std::uint32_t segment;
+        VersionId version;
+    };
+    std::vector<Use> uses;
+    txn.each_use(run.id, [&uses](std::uint32_t segment, const VersionId& version) {
+        uses.push_back({segment, version});
+    });
     auto logs = txn.logs_of(run.id);
     std::erase_if(logs, [](const LogEdge& log) { return log.kind != LogKind::logged; });
     if (uses.empty() && logs.empty()) return;
-    std::set<std::uint32_t> segments{1};
+    std::map<std::uint32_t, GraphBuilder::Index> segments{{1, 0}};
     if (form == GraphForm::segments) {
-        for (const auto& use : uses) segments.insert(use.segment);
-        for (const auto& log : logs) segments.insert(log.segment);
+        for (const auto& use : uses) segments.emplace(use.segment, 0);
+        for (const auto& log : logs) segments.emplace(log.segment, 0);
     }
-    auto id_of = [&](std::uint32_t segment) {
-        if (form == GraphForm::collapsed) return lossy_utf8(run.job_type);
-        return run_node(run, form == GraphForm::segments ? segment : 1);
+    std::optional<GraphBuilder::Index> before;
+    const std::string job_type = lossy_utf8(run.job_type);
+    for (auto& [segment, node] : segments) {
+        node = builder.node({form == GraphForm::collapsed ? job_type : run_node(run, segment), true,
+                             job_type, to_string(run.state), 1});
+        if (before) builder.edge(*before, node, false);
+        before = node;
+    }
+    auto node_of = [&](std::uint32_t segment) {
+        return segments.at(form == GraphForm::segments ? segment : 1);
     };
-    std::string before;
-    for (auto segment : segments) {
-        builder.node({id_of(segment), true, lossy_utf8(run.job_type), to_string(run.state), 1});
-        if (!before.empty()) builder.edge(before, id_of(segment), false);
-        before = id_of(segment);
-    }
     for (const auto& use : uses)
         if (auto version = versions.find(use.version); version != versions.end())
-            builder.edge(version->second, id_of(use.segment), false);
+            builder.edge(version->second, node_of(use.segment), false);
     for (const auto& log : logs)
         if (auto version = versions.find(log.version); version != versions.end())
-            builder.edge(id_of(log.segment), version->second, true);
+            builder.edge(node_of(log.segment), version->second, true);
 }
 
 }  // namespace
 
 Graph project_graph(const ReadTxn& txn, const std::string& project, GraphForm form) {
     GraphBuilder builder;
-    std::map<VersionId, std::string> versions;
+    VersionNodes versions;
     for (const auto& artifact : txn.artifacts(project)) {
-        for (const auto& version : txn.versions(artifact.id)) {
-            std::string id = form == GraphForm::collapsed ? artifact.type
-                                                          : version_node(artifact, version.number);
-            versions[version.id] = id;
-            builder.node({id, false, artifact.type, "", 1});
-        }
+        txn.version_numbers(artifact.id, [&](const VersionId& version, std::uint32_t number) {
+            std::string id =
+                form == GraphForm::collapsed ? artifact.type : version_node(artifact, number);
+            versions[version] = builder.node({id, false, artifact.type, "", 1});
+        });
     }
-    txn.runs(project, [&](const RunRecord& run) {
-        add_run(txn, run, form, versions, builder);
-        return true;
-    });
+    txn.run_sketches(project,
+                     [&](const RunSketch& run) { add_run(txn, run, form, versions, builder); });
     return builder.take();
 }
 
@@ -191,16 +203,22 @@ public:
     LineageWalk(const Reading& at, const LineageQuery& query) : at_(at), query_(query) {}
 
     std::vector<LineageStep> go() {
-        if (query_.version) version(*query_.version, 0, {});
-        if (query_.run) run(*query_.run, 0, {});
+        if (query_.version) version(query_.version->id, 0, {});
+        if (query_.run) run(query_.run->id, 0, {});
         return std::move(steps_);
     }
 
 private:
-    bool step(const std::string& node, unsigned depth, std::vector<std::string> files) {
+    bool step(std::string node, unsigned depth, std::vector<std::string> files) {
         bool again = !seen_.insert(node).second;
-        steps_.push_back({depth, node, std::move(files), again});
+        steps_.push_back({depth, std::move(node), std::move(files), again});
         return !again && depth < query_.depth;
+    }
+
+    const ArtifactRecord* artifact(const ArtifactId& id) {
+        auto [found, added] = artifacts_.try_emplace(id);
+        if (added) found->second = at_.txn.artifact(id);
+        return found->second ? &*found->second : nullptr;
     }
 
     std::vector<std::string> files(const UseEdge& use) const {
@@ -208,37 +226,39 @@ private:
                             : std::vector<std::string>();
     }
 
-    void version(const VersionRecord& version, unsigned depth, std::vector<std::string> used) {
-        auto artifact = at_.txn.artifact(version.artifact);
-        if (!artifact || !step(version_node(*artifact, version.number), depth, std::move(used)))
+    void version(const VersionId& id, unsigned depth, std::vector<std::string> used) {
+        auto place = at_.txn.place_of(id);
+        const auto* of = place ? artifact(place->artifact) : nullptr;
+        if (of == nullptr || !step(version_node(*of, place->number), depth, std::move(used)))
             return;
         if (query_.direction == Direction::upstream) {
-            for (const auto& log : at_.txn.loggers_of(version.id))
-                if (auto maker = at_.txn.run(log.run); maker && log.kind == LogKind::logged)
-                    run(*maker, depth + 1, {});
+            for (const auto& log : at_.txn.loggers_of(id))
+                if (log.kind == LogKind::logged) run(log.run, depth + 1, {});
         } else {
-            for (const auto& use : at_.txn.users_of(version.id))
-                if (auto user = at_.txn.run(use.run)) run(*user, depth + 1, files(use));
+            for (const auto& use : at_.txn.users_of(id)) run(use.run, depth + 1, files(use));
         }
     }
 
-    void run(const RunRecord& run, unsigned depth, std::vector<std::string> used) {
-        if (!step(run_node(run), depth, std::move(used))) return;
-        if (query_.direction == Direction::upstream) {
-            for (const auto& use : at_.txn.uses_of(run.id))
-                if (auto input = at_.txn.version(use.version))
-                    version(*input, depth + 1, files(use));
-            // It began with what the other had made of its own inputs.
-            if (auto before = run.resumes ? at_.txn.run(*run.resumes) : std::nullopt)
-                this->run(*before, depth + 1, {});
-        } else {
-            for (const auto& log : at_.txn.logs_of(run.id))
-                if (auto output = at_.txn.version(log.version);
-                    output && log.kind == LogKind::logged)
-                    version(*output, depth + 1, {});
+    void run(const RunId& id, unsigned depth, std::vector<std::string> used) {
+        auto sketch = at_.txn.run_sketch(id);
+        if (!sketch || !step(run_node(*sketch), depth, std::move(used))) return;
+        if (query_.direction == Direction::downstream) {
+            for (const auto& log : at_.txn.logs_of(id))
+                if (log.kind == LogKind::logged) version(log.version, depth + 1, {});
+            return;
         }
+        if (query_.files) {
+            for (const auto& use : at_.txn.uses_of(id)) version(use.version, depth + 1, files(use));
+        } else {
+            at_.txn.each_use(id, [&](std::uint32_t, const VersionId& used_version) {
+                version(used_version, depth + 1, {});
+            });
+        }
+        // It began with what the other had made of its own inputs.
+        if (sketch->resumes) run(*sketch->resumes, depth + 1, {});
     }
 
+    std::map<ArtifactId, std::optional<ArtifactRecord>> artifacts_;
     const Reading& at_;
     const LineageQuery& query_;
     std::set<std::string> seen_;
