@@ -9,7 +9,7 @@
 //   write FILE BYTES SEED       seconds to write it by 1 MiB
 //   create DIR FILES SEED       seconds to create f0, f1 ... of 4 KiB
 //   remove FILE                 seconds to remove it
-//   look FILE                   milliseconds to open, read and close it
+//   look FILE...                milliseconds to open, read and close one, the median of them
 //   job IN FILES OUT            the slowest operation of a run that reads f0, f1 ... and writes
 //   OUT,
 //                               in milliseconds, and its name
@@ -203,11 +203,16 @@ double remove_file(const std::string& path) {
     return now() - begun;
 }
 
-double look(const std::string& path) {
+double look(const Words& files) {
     std::vector<char> buffer(block, 1);
-    double begun = now();
-    read_whole(path, buffer);
-    return 1000 * (now() - begun);
+    std::vector<double> took;
+    for (const auto& file : files) {
+        double begun = now();
+        read_whole(file, buffer);
+        took.push_back(1000 * (now() - begun));
+    }
+    std::sort(took.begin(), took.end());
+    return took[took.size() / 2];
 }
 
 // The slowest of its operations.
@@ -237,15 +242,16 @@ void job(const std::string& from, std::uint64_t files, const std::string& to) {
     auto id = static_cast<std::uint64_t>(getpid());
     for (std::uint64_t i = 0; i < files; ++i) {
         auto path = from + "/" + file_name((i * 7 + id) % files);
-        int fd = slowest.time("open", [&] { return open(path.c_str(), O_RDONLY); });
-        slowest.time("read", [&] { return read(fd, buffer.data(), block); });
-        slowest.time("close", [&] { return close(fd); });
+        int fd = slowest.time(i == 0 ? "the first open" : "an open",
+                              [&] { return open(path.c_str(), O_RDONLY); });
+        slowest.time("a read", [&] { return read(fd, buffer.data(), block); });
+        slowest.time("a close", [&] { return close(fd); });
     }
     std::memcpy(buffer.data(), &id, sizeof id);
-    int fd = slowest.time("create",
+    int fd = slowest.time("the create",
                           [&] { return open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644); });
-    slowest.time("write", [&] { return write(fd, buffer.data(), block); });
-    slowest.time("close", [&] { return close(fd); });
+    slowest.time("the write", [&] { return write(fd, buffer.data(), block); });
+    slowest.time("the last close", [&] { return close(fd); });
     slowest.print();
 }
 
@@ -271,8 +277,8 @@ bool run(const Words& words) {
         figure(create_files(words[1], number(words[2]), number(words[3])));
     else if (is("remove", 1))
         figure(remove_file(words[1]));
-    else if (is("look", 1))
-        figure(look(words[1]));
+    else if (words.size() > 1 && words[0] == "look")
+        figure(look({words.begin() + 1, words.end()}));
     else if (is("job", 3))
         job(words[1], number(words[2]), words[3]);
     else
