@@ -129,7 +129,8 @@ void SealQueue::start_freezing(const Shared& seal) {
         return trees;
     };
     mount_.session.commit();
-    mount_.executor.offload_aside(work, [this, seal, order](Result<FrozenTrees> trees) {
+    // Not aside: who looks at `latest` waits for the frozen tree.
+    mount_.executor.offload(work, [this, seal, order](Result<FrozenTrees> trees) {
         frozen(seal, std::move(trees), order->drafts);
     });
 }
