@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <future>
 
+#include "base/leases.h"
 #include "mountpoint.h"
 #include "remount.h"
 #include "status.h"
@@ -80,7 +81,10 @@ void MountedProject::serve(const std::function<void()>& ready) {
         runs.go_on();
     }
     adapter->run(filesystem, runs, mount.config.pm_qos, [&] {
-        mount.options.passthrough_why = adapter->passthrough_why();
+        mount.options.passthrough_why = mount.options.writes_why = adapter->passthrough_why();
+        if (mount.options.passthrough_why.empty())
+            if (auto told = check_leases(mount.store.staging_path(0).parent_path()); !told)
+                mount.options.writes_why = told.error().message;
         spdlog::info("serving project {} of {} on {}", name(), mount.options.source,
                      mount.options.mountpoint.string());
         guardian_.tell(std::string("can-resume ") + (adapter->can_resume() ? "yes" : "no"));

@@ -34,7 +34,7 @@ MountOptions kept_options(const Journal& journal) {
     options.read_only = kept.at("read_only");
     options.allow_other = kept.at("allow_other");
     options.passthrough = kept.at("passthrough");
-    options.passthrough_why = "the kernel has not answered yet";
+    options.passthrough_why = options.writes_why = "the kernel has not answered yet";
     return options;
 }
 

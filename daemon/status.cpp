@@ -60,12 +60,21 @@ nlohmann::json draft_row(const Mount& mount, const std::string& run, const Artif
 nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time started) {
     const auto& session = mount.session;
     nlohmann::json status;
-    const auto& why = mount.options.passthrough_why;
-    status["mounts"] = {
-        {{"path", mount.options.mountpoint.string()},
-         {"project", mount.options.project},
-         {"passthrough", why.empty()},
-         {"passthrough_why", why.empty() ? "sealed files are read straight from the store" : why}}};
+    const auto& reads_why = mount.options.passthrough_why;
+    const auto& writes_why = mount.options.writes_why;
+    std::string why = reads_why;
+    if (reads_why.empty() && writes_why.empty())
+        why = "files are read and written straight in the store";
+    else if (reads_why.empty())
+        why =
+            "sealed files are read straight from the store; drafts are written through the "
+            "daemon: " +
+            writes_why;
+    status["mounts"] = {{{"path", mount.options.mountpoint.string()},
+                         {"project", mount.options.project},
+                         {"passthrough", reads_why.empty()},
+                         {"passthrough_writes", writes_why.empty()},
+                         {"passthrough_why", why}}};
     // The process that stays is the guardian.
     status["daemon"] = {{"pid", getppid()},
                         {"worker", getpid()},

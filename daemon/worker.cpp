@@ -92,7 +92,7 @@ MountOptions mount_options(const DaemonOptions& options) {
     mount.read_only = options.read_only;
     mount.allow_other = options.allow_other;
     mount.passthrough = options.passthrough;
-    mount.passthrough_why = "the kernel has not answered yet";
+    mount.passthrough_why = mount.writes_why = "the kernel has not answered yet";
     return mount;
 }
 
@@ -124,6 +124,7 @@ Result<std::uint64_t> first_free_staging(const Store& store) {
 
 Result<> serve_store(const DaemonOptions& options, GuardianLink& guardian) {
     raise_descriptor_limit();
+    signal(SIGIO, SIG_IGN);    // somebody opens a file in the moment of asking for a lease on it
     signal(SIGPIPE, SIG_IGN);  // a client of the control socket may go away
     if (access("/dev/fuse", F_OK) != 0)
         return fail(ENODEV,

@@ -15,7 +15,7 @@ namespace artfs {
 
 namespace {
 
-constexpr std::size_t piece = 1U << 20U;
+constexpr std::size_t copied_at_once = 1U << 20U;
 
 tl::unexpected<Error> copy_failed() { return fail_errno("copying a file into a draft"); }
 tl::unexpected<Error> too_short() { return fail(EIO, "a stored file is shorter than recorded"); }
@@ -37,9 +37,10 @@ bool cannot_copy(int error) {
 }
 
 Result<> copy_by_hand(int from, int to, std::uint64_t bytes, off_t at) {
-    std::string buffer(piece, '\0');
+    std::string buffer(copied_at_once, '\0');
     while (static_cast<std::uint64_t>(at) < bytes) {
-        auto wanted = std::min<std::uint64_t>(piece, bytes - static_cast<std::uint64_t>(at));
+        auto wanted =
+            std::min<std::uint64_t>(copied_at_once, bytes - static_cast<std::uint64_t>(at));
         auto got = pread(from, buffer.data(), static_cast<std::size_t>(wanted), at);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return copy_failed();

@@ -6,7 +6,7 @@
 namespace artfs {
 
 namespace {
-constexpr std::size_t kept = 4096;
+constexpr std::size_t most_digests = 4096;
 }
 
 bool same_state(const struct stat& before, const struct stat& after) {
@@ -20,7 +20,7 @@ void EarlyHashes::expect(std::uint64_t staging) {
     if (!fresh) return;
     entry->second.expectation = ++expectations_;
     order_.push_back(staging);
-    while (order_.size() > kept) {
+    while (order_.size() > most_digests) {
         entries_.erase(order_.front());
         order_.pop_front();
     }

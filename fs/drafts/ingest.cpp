@@ -17,7 +17,7 @@ namespace {
 
 // Up to so many files are synced one by one, side by side; more by one syncfs, which also writes
 // what other programs have left to write there.
-constexpr std::size_t few = 16;
+constexpr std::size_t few_files = 16;
 
 // The first failure of work that is done on several threads, which ends the work.
 class Outcome {
@@ -68,7 +68,7 @@ public:
     }
 
 private:
-    bool many() const { return files_.size() > few; }
+    bool many() const { return files_.size() > few_files; }
 
     Result<Fd> open(std::size_t at) const {
         return open_file(context_.store.staging_path(files_[at].staging), O_RDONLY | O_NOATIME);
@@ -81,7 +81,7 @@ private:
             if (auto synced = objects.sync_file_system(); !synced) outcome_.failed(synced.error());
             return;
         }
-        side_by_side(files_.size(), few, outcome_, [this](std::size_t at) -> Result<> {
+        side_by_side(files_.size(), few_files, outcome_, [this](std::size_t at) -> Result<> {
             auto fd = open(at);
             if (!fd) return tl::unexpected(fd.error());
             if (fdatasync(fd->get()) != 0) return fail_errno("syncing a staging file");

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "fuse/loop.h"
 
@@ -20,7 +21,7 @@ void Backings::begin(Filesystem& filesystem) {
     filesystem_ = &filesystem;
     for (const auto& [node, file] : filesystem.session().backings()) {
         auto opens = filesystem.session().open_counts(node).passthrough;
-        auto& backing = by_node_[node] = {file.object, file.id, opens, {}};
+        auto& backing = by_node_[node] = {file.file, file.id, opens, {}};
         if (opens == 0) backing.idle = idle_.insert(idle_.end(), node);
     }
 }
@@ -32,11 +33,14 @@ void Backings::drop(fuse_req_t req, std::unordered_map<NodeId, Backing>::iterato
     by_node_.erase(backing);
 }
 
-int Backings::acquire(fuse_req_t req, NodeId node, const Digest& object) {
+int Backings::acquire(fuse_req_t req, NodeId node, const BackingSource& source) {
+    for (auto left : std::exchange(never_opened_, {})) release(req, left);
     auto found = by_node_.find(node);
     if (found == by_node_.end()) return 0;
     auto& backing = found->second;
-    if (backing.object != object) {
+    // While it is open, what is registered is right: a staging file that was sealed has the bytes
+    // of the object, and who writes to either is led to another node.
+    if (backing.opens == 0 && backing.source != source) {
         // The node was written and sealed since: what is registered is what it was before.
         drop(req, found);
         return 0;
@@ -45,19 +49,25 @@ int Backings::acquire(fuse_req_t req, NodeId node, const Digest& object) {
     return backing.id;
 }
 
-int Backings::add(fuse_req_t req, NodeId node, const Digest& object, int fd) {
-    if (int known = acquire(req, node, object); known != 0) return known;
+int Backings::add(fuse_req_t req, NodeId node, const BackingSource& source, int fd) {
+    if (int known = acquire(req, node, source); known != 0) return known;
     int id = fuse_passthrough_open(req, fd);
     if (id <= 0) return 0;
-    filesystem_->backed(node, {object, id});
-    by_node_[node] = {object, id, 1, {}};
+    filesystem_->backed(node, {source, id});
+    by_node_[node] = {source, id, 1, {}};
     return id;
 }
 
 void Backings::release(fuse_req_t req, NodeId node) {
+    for (auto left : std::exchange(never_opened_, {})) release(req, left);
     auto found = by_node_.find(node);
     if (found == by_node_.end() || --found->second.opens > 0) return;
     idle_.push_back(node);
+    // A staging file goes away with its seal, and its blocks with whoever knows it.
+    if (found->second.source.staging != 0) {
+        found->second.idle = std::prev(idle_.end());
+        return drop(req, found);
+    }
     found->second.idle = std::prev(idle_.end());
     if (idle_.size() > kept_idle) drop(req, by_node_.find(idle_.front()));
 }

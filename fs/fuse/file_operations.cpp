@@ -10,25 +10,38 @@ namespace artfs {
 
 namespace {
 
-// First open of a node: its object is opened on the pool and registered here.
+// The id of what the kernel shall read and write the node in; 0 if that must go through us.
+int registered(Pending& pending, NodeId node, const OpenReply& opened, const Result<Fd>& file) {
+    auto& state = pending.state;
+    int id = 0;
+    if (file) id = state.backings.add(pending.req, node, *opened.passthrough, file->get());
+    if (id == 0) {
+        spdlog::warn("passthrough refused for a file: its data goes through the daemon");
+        state.filesystem->passthrough_refused(opened.fh);
+    } else {
+        state.passthrough_handles[opened.fh] = node;
+    }
+    return id;
+}
+
+// First open of a node: its file is opened on the pool, unless it is in memory, and registered.
 void register_backing(Pending& pending, NodeId node, const OpenReply& opened) {
     auto self = pending.shared_from_this();
-    auto& state = pending.state;
-    state.executor.offload(
-        [path = state.filesystem->object_path(*opened.passthrough)] {
-            return open_file(path, O_RDONLY);
-        },
-        [self, node, opened, &state](const Result<Fd>& file) {
-            int id = 0;
-            if (file) id = state.backings.add(self->req, node, *opened.passthrough, file->get());
-            if (id == 0) {
-                spdlog::warn("passthrough refused for a file: its data goes through the daemon");
-                state.filesystem->passthrough_refused(opened.fh);
-            } else {
-                state.passthrough_handles[opened.fh] = node;
-            }
-            reply(*self, opened, id);
-        });
+    auto path = pending.state.filesystem->path_of(*opened.passthrough);
+    if (pending.state.filesystem->is_in_memory(*opened.passthrough))
+        return reply(pending, opened, registered(pending, node, opened, open_file(path, O_RDONLY)));
+    pending.state.executor.offload([path] { return open_file(path, O_RDONLY); },
+                                   [self, node, opened](const Result<Fd>& file) {
+                                       reply(*self, opened, registered(*self, node, opened, file));
+                                   });
+}
+
+// A new file is open, so its inode is in memory.
+void reply_made(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made) {
+    if (!made || !made->second.passthrough) return reply(pending, made, 0);
+    const auto& [entry, opened] = *made;
+    auto file = open_file(pending.state.filesystem->path_of(*opened.passthrough), O_RDONLY);
+    reply(pending, made, registered(pending, entry.attr.node, opened, file));
 }
 
 void on_open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
@@ -45,17 +58,17 @@ void on_open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
 
 void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
                fuse_file_info* info) {
-    serve_change(req,
-                 [parent, name = std::string(name), mode, flags = info->flags](Pending& pending) {
-                     reply(pending, pending.state.filesystem->create(pending.request, {parent},
-                                                                     name, mode & 07777U, flags));
-                 });
+    serve_change(
+        req, [parent, name = std::string(name), mode, flags = info->flags](Pending& pending) {
+            reply_made(pending, pending.state.filesystem->create(pending.request, {parent}, name,
+                                                                 mode & 07777U, flags));
+        });
 }
 
 void on_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, fuse_file_info* info) {
     serve_change(req, [parent, mode, flags = info->flags](Pending& pending) {
-        reply(pending,
-              pending.state.filesystem->tmpfile(pending.request, {parent}, mode & 07777U, flags));
+        reply_made(pending, pending.state.filesystem->tmpfile(pending.request, {parent},
+                                                              mode & 07777U, flags));
     });
 }
 

@@ -31,17 +31,21 @@ constexpr std::size_t most_written = 1U << 20U;
 // kept for the next open. The kernel holds the file; no descriptor of ours stays open.
 class Backings {
 public:
-    // The id for the node's object, counted as one more open; 0 if none is registered.
-    int acquire(fuse_req_t req, NodeId node, const Digest& object);
-    // Registers `fd` for the node unless somebody has. 0 where the kernel refuses.
-    int add(fuse_req_t req, NodeId node, const Digest& object, int fd);
+    // The id of the node's file, counted as one more open; 0 if none is registered.
+    int acquire(fuse_req_t req, NodeId node, const BackingSource& source);
+    // Registers `fd` for the node unless somebody has. 0 where the kernel refuses. It must be open
+    // for reading only, or it would look like a writer (base/leases.h); the kernel opens the file
+    // anew for each open of the node, as that one is opened.
+    int add(fuse_req_t req, NodeId node, const BackingSource& source, int fd);
     void release(fuse_req_t req, NodeId node);
+    // The same where no request is at hand: it is done with the next one.
+    void never_opened(NodeId node) { never_opened_.push_back(node); }
     // What the session knows of the time before; `filesystem` is told what changes.
     void begin(Filesystem& filesystem);
 
 private:
     struct Backing {
-        Digest object;
+        BackingSource source;
         int id = 0;
         unsigned opens = 0;
         std::list<NodeId>::iterator idle;
@@ -51,6 +55,7 @@ private:
     Filesystem* filesystem_ = nullptr;
     std::unordered_map<NodeId, Backing> by_node_;
     std::list<NodeId> idle_;  // longest first
+    std::vector<NodeId> never_opened_;
 };
 
 // Receive buffers go to the pool with WRITE requests and come back. Their pages are there before
@@ -139,12 +144,12 @@ inline void serve_change(fuse_req_t req, std::function<void(Pending&)> handler) 
 // A request that another worker may have done: true if it is answered.
 bool serve_again(Pending& pending);
 
-void reply_with(fuse_req_t req, const Answer& answer, Filesystem& filesystem);
+void reply_with(FuseAdapter::State& state, fuse_req_t req, const Answer& answer);
 void reply(Pending& pending, const Result<EntryReply>& result);
 void reply(Pending& pending, const Result<Attr>& result);
 void reply(Pending& pending, const Result<>& result);
 void reply(Pending& pending, const OpenReply& opened, int backing);
-void reply(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made);
+void reply(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made, int backing);
 
 struct stat to_stat(const Attr& attr);
 fuse_entry_param to_entry(const EntryReply& reply);

@@ -20,7 +20,7 @@ fuse_file_info to_info(const OpenReply& opened, int backing) {
 
 }  // namespace
 
-void reply_with(fuse_req_t req, const Answer& answer, Filesystem& filesystem) {
+void reply_with(FuseAdapter::State& state, fuse_req_t req, const Answer& answer) {
     if (answer.error != 0) {
         fuse_reply_err(req, answer.error);
     } else if (answer.opened) {
@@ -33,7 +33,10 @@ void reply_with(fuse_req_t req, const Answer& answer, Filesystem& filesystem) {
             sent = fuse_reply_open(req, &info);
         }
         // The caller may be gone already; then no RELEASE comes.
-        if (sent == -ENOENT) filesystem.release(answer.opened->fh);
+        if (sent != -ENOENT) return;
+        if (auto passed = state.passthrough_handles.extract(answer.opened->fh); !passed.empty())
+            state.backings.never_opened(passed.mapped());
+        state.filesystem->release(answer.opened->fh);
     } else if (answer.entry) {
         auto entry = to_entry(*answer.entry);
         fuse_reply_entry(req, &entry);
@@ -49,7 +52,7 @@ void Pending::finish(const Answer& answer) {
     if (std::exchange(answered, true)) return;
     if (changes) state.journal.answer(request.unique, answer);
     state.commit();
-    reply_with(req, answer, *state.filesystem);
+    reply_with(state, req, answer);
 }
 
 void Pending::about_to_reply() {
@@ -89,11 +92,12 @@ void reply(Pending& pending, const OpenReply& opened, int backing) {
     pending.finish(answer);
 }
 
-void reply(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made) {
+void reply(Pending& pending, const Result<std::pair<EntryReply, OpenReply>>& made, int backing) {
     if (!made) return pending.error(made.error());
     Answer answer;
     answer.entry = made->first;
     answer.opened = made->second;
+    answer.backing = backing;
     pending.finish(answer);
 }
 

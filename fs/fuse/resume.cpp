@@ -64,7 +64,8 @@ Result<std::unique_ptr<FuseAdapter>> FuseAdapter::resume(const MountOptions& opt
 
 bool FuseAdapter::State::go_on() {
     for (const auto& [fh, handle] : filesystem->session().handles())
-        if (handle.path == DataPath::passthrough) passthrough_handles[fh] = handle.node;
+        if (handle.path == DataPath::passthrough && !handle.mapped)
+            passthrough_handles[fh] = handle.node;
     std::string init = journal.noted(first_request);
     can_resume = sends_again(init);
     fuse_buf request{};
@@ -116,7 +117,7 @@ bool serve_again(Pending& pending) {
     const auto unique = pending.request.unique;
     if (auto known = state.journal.answered(unique)) {
         pending.answered = true;
-        reply_with(pending.req, *known, *state.filesystem);
+        reply_with(state, pending.req, *known);
         return true;
     }
     if (state.journal.is_poison(unique)) {

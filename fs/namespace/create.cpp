@@ -25,8 +25,9 @@ OpenReply Filesystem::open_new(Request& request, const OverlayNode& node, NodeId
     handle.run = who.run;
     handle.pid = who.pid;
     if (who.is(Role::launcher)) handle.launcher = who.caller->process;
-    held_[handle.fh] = mount_.files.open_staging(node.staging);
-    return opened(request, handle);
+    auto backing = backing_of(OfView{mount_.session.view_of(id), &node}, id);
+    if (handle.write || !backing) held_[handle.fh] = mount_.files.open_staging(node.staging);
+    return opened(request, handle, backing);
 }
 
 Result<std::pair<EntryReply, OpenReply>> Filesystem::create(Request& request, NodeId parent,

@@ -117,6 +117,10 @@ std::shared_ptr<DataFile> DataFiles::open_now(std::uint64_t number) {
     return file;
 }
 
+void DataFiles::let_go(std::uint64_t number) {
+    if (auto file = open_staging(number)) std::erase(recent_, file);
+}
+
 std::shared_ptr<DataFile> DataFiles::object(const Digest& digest) {
     if (auto found = objects_.find(digest); found != objects_.end()) {
         if (auto open = found->second.lock()) return open;

@@ -32,6 +32,9 @@ public:
     std::shared_ptr<DataFile> open_now(std::uint64_t number);
     std::shared_ptr<DataFile> object(const Digest& digest);
 
+    // Keeps it open for nobody's sake: our own descriptor would look like a writer's.
+    void let_go(std::uint64_t number);
+
     // Makes a new staging file with the first `size` bytes of what `node` holds, on the pool, then
     // calls `done` with its number, or with an errno.
     void copy_up(const OverlayNode& node, std::uint64_t size,

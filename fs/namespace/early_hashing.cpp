@@ -5,7 +5,7 @@
 namespace artfs {
 
 namespace {
-constexpr std::chrono::milliseconds quiet_time{2000};
+constexpr std::chrono::milliseconds quiet_before_hashing{2000};
 // Smaller ones are hashed in less time than it takes to speak of them.
 constexpr std::uint64_t worth_it = 1U << 20U;
 }  // namespace
@@ -29,16 +29,17 @@ void EarlyHashing::wait() {
     waiting_ = true;
     auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - closed_.front().since);
-    kernel_.after(
-        static_cast<unsigned>(std::max<std::int64_t>((quiet_time - passed).count() + 1, 1)),
-        [this] {
-            waiting_ = false;
-            hash_next();
-        });
+    kernel_.after(static_cast<unsigned>(
+                      std::max<std::int64_t>((quiet_before_hashing - passed).count() + 1, 1)),
+                  [this] {
+                      waiting_ = false;
+                      hash_next();
+                  });
 }
 
 void EarlyHashing::hash_next() {
-    if (closed_.empty() || std::chrono::steady_clock::now() - closed_.front().since < quiet_time)
+    if (closed_.empty() ||
+        std::chrono::steady_clock::now() - closed_.front().since < quiet_before_hashing)
         return wait();
     const auto staging = closed_.front().staging;
     closed_.pop_front();

@@ -23,7 +23,7 @@ namespace artfs {
 
 class Filesystem {
 public:
-    Filesystem(Mount& mount, RunKeeper& runs) : mount_(mount), runs_(runs) {}
+    Filesystem(Mount& mount, RunKeeper& runs);
 
     Result<EntryReply> lookup(Request& request, NodeId parent, const std::string& name);
     Result<Attr> getattr(Request& request, NodeId node);
@@ -52,8 +52,13 @@ public:
     // A file without a name (O_TMPFILE), which link() may give it.
     Result<std::pair<EntryReply, OpenReply>> tmpfile(Request& request, NodeId parent,
                                                      std::uint32_t mode, int flags);
-    std::filesystem::path object_path(const Digest& object) const {
-        return mount_.store.objects().path(object);
+    std::filesystem::path path_of(const BackingSource& source) const {
+        return source.staging != 0 ? mount_.store.staging_path(source.staging)
+                                   : mount_.store.objects().path(source.object);
+    }
+    // Opening it again does not wait for the disk.
+    bool is_in_memory(const BackingSource& source) const {
+        return source.staging != 0 && mount_.files.open_staging(source.staging) != nullptr;
     }
     // What the kernel has for a node's data by itself is kept as long as the mount. Dropping one is
     // kept before the kernel is told: its number may mean another file after that.
@@ -231,7 +236,9 @@ private:
     Result<OpenReply> open_commit(Request& request, NodeId node, const Synthetic& what);
     OpenReply open_new(Request& request, const OverlayNode& node, NodeId id, int flags);
     OpenReply opened(const Request& request, Handle handle,
-                     std::optional<Digest> passthrough = std::nullopt);
+                     std::optional<BackingSource> passthrough = std::nullopt);
+    // What the kernel shall read and write the node in by itself, if anything.
+    std::optional<BackingSource> backing_of(const Resolved& resolved, NodeId node) const;
     void settle_abandoned(Request& request, const RunId& reader, const Resolved& resolved);
     void note_use(Request& request, const RunId& run, const Resolved& resolved);
     // What reading is of a sealed version, or of a draft that may be sealed: nothing for what only
@@ -248,6 +255,24 @@ private:
     RunKeeper& runs_;
     std::unordered_map<std::uint64_t, std::shared_ptr<DataFile>> held_;  // by handle
     std::unordered_map<std::uint64_t, std::set<RunId>> readers_;         // of what launchers opened
+
+    // ---- mappings that outlive their descriptor (mappings.cpp)
+    struct MappedFile {
+        NodeId node;
+        std::filesystem::path path;
+        bool written = true;  // by a mapping, or by somebody who has it open
+        struct stat status {};
+    };
+    void keep_attributes(const View& view, OverlayNode node, const struct stat& status,
+                         const std::shared_ptr<DataFile>& file);
+    bool may_be_mapped(const Handle& handle);
+    void look_at_mappings();
+    void look_again();
+    void looked_at(const std::vector<MappedFile>& files);
+    void is_unmapped(const MappedFile& file);
+    bool looking_ = false;      // at mappings, on the pool
+    bool looks_again_ = false;  // a timer is set for it
+    unsigned looks_ = 0;        // since there was a reason to
 };
 
 }  // namespace artfs

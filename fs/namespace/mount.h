@@ -29,7 +29,8 @@ struct MountOptions {
     bool allow_other = false;
     bool passthrough = true;      // false: the user wants none
     std::string passthrough_why;  // why not; "" while it is on
-    unsigned restarts = 0;        // workers that there were before
+    std::string writes_why;  // why what is written to drafts goes through us; "" if it does not
+    unsigned restarts = 0;   // workers that there were before
 };
 
 struct Mount {

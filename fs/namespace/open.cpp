@@ -172,8 +172,25 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, s
     }};
 }
 
+// The kernel has one backing file for a node as long as anybody has the node open, and none while
+// somebody has it open through us: what is open decides.
+std::optional<BackingSource> Filesystem::backing_of(const Resolved& resolved, NodeId node) const {
+    const auto counts = mount_.session.open_counts(node);
+    if (counts.cached > 0 || !mount_.options.passthrough_why.empty()) return std::nullopt;
+    if (auto object = object_of(resolved)) {
+        if (mount_.session.stand_in(*object)) return std::nullopt;
+        return BackingSource{*object, 0};
+    }
+    const auto* own = std::get_if<OfView>(&resolved);
+    if (own == nullptr || own->node->staging == 0) return std::nullopt;
+    bool passes = mount_.options.writes_why.empty() && own->view->kind != ViewKind::run_data;
+    if (!passes && counts.passthrough == 0) return std::nullopt;
+    return BackingSource{{}, own->node->staging};
+}
+
 OpenReply Filesystem::opened(const Request& request, Handle handle,
-                             std::optional<Digest> passthrough) {
+                             std::optional<BackingSource> passthrough) {
+    if (passthrough) handle.path = DataPath::passthrough;
     // Run data has an owner from the start.
     const auto* view = mount_.session.view_of(handle.node);
     if (handle.launcher && handle.write && view != nullptr && view->kind == ViewKind::run_data)
@@ -185,8 +202,11 @@ OpenReply Filesystem::opened(const Request& request, Handle handle,
     reply.passthrough = passthrough;
     // Reads and writes of what a launcher opened come to us, each with its caller.
     reply.direct_io = handle.path == DataPath::text || handle.launcher;
-    // What changes a file goes through this mount, so the page cache is always right.
-    reply.keep_cache = handle.path == DataPath::cached && !handle.launcher;
+    // What changes a file goes through this mount, so the page cache is always right, but for
+    // what the kernel writes by itself.
+    bool never_written =
+        !mount_.options.writes_why.empty() || handle.node.kind() == NodeKind::version;
+    reply.keep_cache = handle.path == DataPath::cached && !handle.launcher && never_written;
     return reply;
 }
 
@@ -206,7 +226,8 @@ Result<OpenReply> Filesystem::open_to_read(Request& request, NodeId node, const 
         return opened(request, handle);
     }
     std::shared_ptr<DataFile> file;
-    if (own != nullptr && own->node->staging != 0) file = mount_.files.staging(own->node->staging);
+    if (own != nullptr && own->node->staging != 0 && !backing_of(resolved, node))
+        file = mount_.files.staging(own->node->staging);
     if (who.is(Role::observer)) runs_.see_pipeline(request, *who.caller);
     if (who.is(Role::observer))
         if (auto lent = lent_file(resolved)) runs_.lend(*who.caller, *lent);
@@ -216,14 +237,8 @@ Result<OpenReply> Filesystem::open_to_read(Request& request, NodeId node, const 
         if (const auto* view = mount_.session.view_of(node))
             runs_.read_through(request, *who.run, *view);
     }
-    auto object = object_of(resolved);
-    bool passthrough = object && !mount_.session.stand_in(*object) &&
-                       mount_.options.passthrough_why.empty() &&
-                       mount_.session.open_counts(node).cached == 0;
-    if (passthrough) handle.path = DataPath::passthrough;
-    if (!passthrough) object.reset();
     if (file) held_[handle.fh] = std::move(file);
-    auto reply = opened(request, handle, object);
+    auto reply = opened(request, handle, backing_of(resolved, node));
     reply.no_flush = !handle.launcher;  // else nothing of ours happens at a reader's close
     return reply;
 }
@@ -308,7 +323,7 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
     handle.pid = who.pid;
     if (who.is(Role::launcher)) handle.launcher = who.caller->process;
     held_[handle.fh] = std::move(file);
-    return opened(request, handle);
+    return opened(request, handle, backing_of(*own, node));
 }
 
 void Filesystem::passthrough_refused(std::uint64_t fh) {
@@ -338,7 +353,8 @@ Result<ReadSource> Filesystem::read_source(Request& request, std::uint64_t fh) {
         file = clean_file(*object);
     else
         file = mount_.files.staging(std::get<OfView>(*resolved).node->staging);
-    held_[fh] = file;
+    // A reader whose data passes by us holds nothing that looks like a writer.
+    if (handle->write || handle->path != DataPath::passthrough) held_[fh] = file;
     return ReadSource{nullptr, file};
 }
 
@@ -405,49 +421,53 @@ Result<> Filesystem::fallocate(Request& request, std::uint64_t fh, int mode, std
 }
 
 void Filesystem::go_on() {
+    bool mapped = false;
     for (const auto& [fh, handle] : mount_.session.handles()) {
+        mapped = mapped || handle.mapped;
+        if (handle.mapped || (handle.path == DataPath::passthrough && !handle.write)) continue;
         auto [view, node] = drafted(handle.node);
         if (node == nullptr || node->staging == 0) continue;
         if (auto file = mount_.files.open_now(node->staging)) held_[fh] = std::move(file);
     }
+    if (mapped) look_at_mappings();
 }
 
 std::vector<std::uint64_t> Filesystem::opened_by(std::uint64_t unique) const {
     std::vector<std::uint64_t> opened;
     for (const auto& [fh, handle] : mount_.session.handles())
-        if (handle.unique == unique) opened.push_back(fh);
+        if (handle.unique == unique && !handle.mapped) opened.push_back(fh);
     return opened;
 }
 
 void Filesystem::release(std::uint64_t fh) {
     const auto* known = mount_.session.handle(fh);
-    if (known == nullptr) return;
+    if (known == nullptr || known->mapped) return;
     Handle handle = *known;
-    auto file = held_.extract(fh);
+    auto held = held_.extract(fh);
     readers_.erase(fh);
     if (handle.launcher && handle.write && !handle.used) runs_.left_unused(handle);
-    mount_.session.apply(0, ClosedHandle{fh});
     auto [view, node] = drafted(handle.node);
-    if (node != nullptr && node->staging != 0 && !node->frozen) {
-        if (handle.write && !file.empty()) {
-            ChangedDraft change{view->serial, {}, {}, {}};
-            // What the file's own attributes were with its last writer.
-            struct stat status {};
-            OverlayNode closed = *node;
-            if (fstat(file.mapped()->fd.get(), &status) == 0) {
-                closed.size = static_cast<std::uint64_t>(status.st_size);
-                if (file.mapped()->unwritten(status))
-                    mount_.files.stamp(file.mapped(), closed.attributes.mtime);
-                else
-                    closed.attributes.mtime = from_timespec(status.st_mtim);
-                closed.ctime = std::max(closed.ctime, from_timespec(status.st_ctim));
-            }
-            if (mount_.session.open_counts(handle.node).writers == 0)
-                mount_.early.is_closed(closed.staging, closed.size);
-            change.change.nodes.push_back(std::move(closed));
-            apply({}, std::move(change));
-        }
+    bool drafts = node != nullptr && node->staging != 0 && !node->frozen;
+    std::shared_ptr<DataFile> file = held.empty() ? nullptr : std::move(held.mapped());
+    // What the file's own attributes were with its last writer.
+    struct stat status {};
+    bool has_status = drafts && handle.write && file && fstat(file->fd.get(), &status) == 0;
+    // Of what a mapping wrote the kernel does not know.
+    if (has_status && handle.read && handle.path == DataPath::passthrough &&
+        node->attributes.mtime != from_timespec(status.st_mtim))
+        mount_.kernel.invalidate_inode(handle.node);
+    if (has_status) keep_attributes(*view, *node, status, file);
+    file.reset();
+    if (drafts && may_be_mapped(handle)) {
+        mount_.session.apply(0, LeftMapped{fh});
+        return look_at_mappings();
     }
+    mount_.session.apply(0, ClosedHandle{fh});
+    bool others = mount_.session.open_counts(handle.node).writers > 0;
+    if (has_status && !others)
+        mount_.early.is_closed(drafted(handle.node).node->staging,
+                               static_cast<std::uint64_t>(status.st_size));
+    if (handle.write && others) look_at_mappings();  // this may have been in their way
     runs_.handle_closed(handle);
 }
 

@@ -76,12 +76,19 @@ struct DataFile {
     }
 };
 
+// What the kernel reads, and of a draft writes, by itself for a node: an object or a staging file.
+struct BackingSource {
+    Digest object;
+    std::uint64_t staging = 0;  // then it is this
+    bool operator==(const BackingSource&) const = default;
+};
+
 struct OpenReply {
     std::uint64_t fh = 0;
     bool keep_cache = false;
     bool direct_io = false;
     bool no_flush = false;
-    std::optional<Digest> passthrough;  // register this object as the node's backing file
+    std::optional<BackingSource> passthrough;  // to be registered as the node's backing file
 };
 
 // Where a READ finds its bytes: a text kept for the handle, or a file.

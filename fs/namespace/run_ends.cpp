@@ -64,7 +64,8 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status) 
     shared_.ended(run, wait_status);
     mount_.session.apply(0, ChangedRun{std::move(record), live->recorded});
     mount_.session.apply(0, MarkedRun{run, true, false});
-    if (writer_of(run) != nullptr) {
+    if (const auto* writer = writer_of(run)) {
+        if (writer->mapped && on_perhaps_unmapped) on_perhaps_unmapped();
         mount_.kernel.after(release_grace_ms, [this, run] {
             if (writer_of(run) == nullptr) return;
             lingering_.insert(run);

@@ -50,6 +50,9 @@ std::string held_name(const ProcessKey& process);
 
 class RunKeeper {
 public:
+    // A run's root has exited, and something of the run may still be mapped for writing.
+    std::function<void()> on_perhaps_unmapped;
+
     RunKeeper(Mount& mount, SharedRuns& shared);
     ~RunKeeper();
     RunKeeper(const RunKeeper&) = delete;

@@ -236,7 +236,8 @@ tl::unexpected<Error> RunKeeper::busy(const Handle& writer) const {
     if (view != nullptr)
         for (const auto& [directory, name] : view->overlay.names_of(number)) file = name;
     return fail(EBUSY, "process " + std::to_string(writer.pid) + " still has " + file +
-                           " open for writing: commit when it is closed");
+                           (writer.mapped ? " mapped" : " open") +
+                           " for writing: commit when it is closed");
 }
 
 void RunKeeper::commit(const RunId& run, Sealed done, unsigned tries) {

@@ -342,12 +342,19 @@ void Session::on(ClosedHandle& record) {
     if (auto counted = open_counts_.find(handle.node); counted != open_counts_.end()) {
         auto& counts = counted->second;
         if (handle.path == DataPath::cached) --counts.cached;
-        if (handle.path == DataPath::passthrough) --counts.passthrough;
+        if (handle.path == DataPath::passthrough && !handle.mapped) --counts.passthrough;
         if (handle.write) --counts.writers;
         if (counts.cached + counts.passthrough + counts.writers == 0) open_counts_.erase(counted);
     }
     handles_.erase(found);
     texts_.erase(record.fh);
+}
+
+void Session::on(LeftMapped& record) {
+    auto found = handles_.find(record.fh);
+    if (found == handles_.end() || found->second.mapped) return;
+    found->second.mapped = true;
+    --open_counts_.at(found->second.node).passthrough;
 }
 
 void Session::on(CheckpointedRun& record) {

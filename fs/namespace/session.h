@@ -87,7 +87,7 @@ public:
     struct OpenCounts {
         std::uint32_t cached = 0;
         std::uint32_t passthrough = 0;
-        std::uint32_t writers = 0;
+        std::uint32_t writers = 0;  // and those that may have left a mapping
     };
     OpenCounts open_counts(NodeId node) const;
 
@@ -115,6 +115,7 @@ private:
     void on(Used& record);
     void on(OpenedHandle& record);
     void on(ClosedHandle& record);
+    void on(LeftMapped& record);
     void on(CheckpointedRun& record);
     void on(FrozeFiles& record);
     void on(Promoted& record);

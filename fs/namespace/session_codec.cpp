@@ -153,7 +153,7 @@ void fields(Archive& archive, View& view) {
 template <class Archive>
 void fields(Archive& archive, Handle& handle) {
     archive(handle.fh, handle.node, handle.read, handle.write, handle.path, handle.run, handle.pid,
-            handle.launcher, handle.used, handle.unique);
+            handle.launcher, handle.used, handle.unique, handle.mapped);
 }
 template <class Archive>
 void fields(Archive& archive, LiveRun& run) {
@@ -174,8 +174,12 @@ void fields(Archive& archive, Owed& owed) {
     archive(owed.number, owed.run, owed.uses, owed.dropped);
 }
 template <class Archive>
+void fields(Archive& archive, BackingSource& source) {
+    archive(source.object, source.staging);
+}
+template <class Archive>
 void fields(Archive& archive, BackingFile& file) {
-    archive(file.object, file.id);
+    archive(file.file, file.id);
 }
 template <class Archive>
 void fields(Archive& archive, Session::PastRun& past) {
@@ -302,6 +306,10 @@ void fields(Archive& archive, OpenedHandle& record) {
 }
 template <class Archive>
 void fields(Archive& archive, ClosedHandle& record) {
+    archive(record.fh);
+}
+template <class Archive>
+void fields(Archive& archive, LeftMapped& record) {
     archive(record.fh);
 }
 template <class Archive>

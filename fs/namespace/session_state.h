@@ -18,6 +18,7 @@
 #include "drafts/promotion.h"
 #include "drafts/seal.h"
 #include "namespace/nodeid.h"
+#include "namespace/request.h"
 #include "runs/explicit_runs.h"
 #include "runs/identity.h"
 #include "runs/process.h"
@@ -119,6 +120,9 @@ struct Handle {
     ProcessKey launcher;
     bool used = false;         // somebody has read or written
     std::uint64_t unique = 0;  // of the request that opened it
+    // It is closed, but a mapping of it may be left, which writes without our being told: for who
+    // waits for writers it is open until that is known not to be so.
+    bool mapped = false;
 };
 
 struct LiveRun {
@@ -171,9 +175,9 @@ struct Owed {
     std::vector<DraftId> dropped;
 };
 
-// A file that the kernel reads a node from by itself.
+// A file that the kernel reads and writes a node's data in by itself.
 struct BackingFile {
-    Digest object;
+    BackingSource file;
     std::int32_t id = 0;  // the kernel's
 };
 
@@ -279,6 +283,9 @@ struct Used {
 struct OpenedHandle {
     Handle handle;
 };
+struct LeftMapped {
+    std::uint64_t fh = 0;
+};
 struct ClosedHandle {
     std::uint64_t fh = 0;
 };
@@ -340,11 +347,12 @@ struct Intended {
     std::uint64_t unique = 0;
 };
 
-using Record = std::variant<
-    MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView, StartedDraft, MarkedView,
-    ChangedDraft, StartedRun, ChangedRun, MarkedRun, ClosedSegment, EndedRun, Used, OpenedHandle,
-    ClosedHandle, CheckpointedRun, OwnedView, SharedView, ReadThrough, ActedFor, ToolExited, Peeked,
-    ClaimedHandle, FrozeFiles, Promoted, StartedSeal, EndedSeal, Owes, Paid, KeptText,
-    RegisteredBacking, DroppedBacking, MetLauncher, LeftLauncher, KnewExplicit, Intended>;
+using Record = std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
+                            StartedDraft, MarkedView, ChangedDraft, StartedRun, ChangedRun,
+                            MarkedRun, ClosedSegment, EndedRun, Used, OpenedHandle, ClosedHandle,
+                            CheckpointedRun, OwnedView, SharedView, ReadThrough, ActedFor,
+                            ToolExited, Peeked, ClaimedHandle, FrozeFiles, Promoted, StartedSeal,
+                            EndedSeal, Owes, Paid, KeptText, RegisteredBacking, DroppedBacking,
+                            MetLauncher, LeftLauncher, KnewExplicit, Intended, LeftMapped>;
 
 }  // namespace artfs

@@ -32,7 +32,7 @@ std::optional<Origin> Filesystem::origin_of(const OfView& file) {
     const auto& node = *file.node;
     if (node.origin || node.changed || file.view->kind != ViewKind::launcher) return node.origin;
     const auto& base = *mount_.session.view_base(file.view->base_serial);
-    auto path = path_of(file.view->overlay, node.number);
+    auto path = artfs::path_of(file.view->overlay, node.number);
     if (!base.base.version || !path) return std::nullopt;
     if (path->starts_with(std::string(art_dir_name) + "/"))
         return Origin{*base.base.version, 0, true};
@@ -53,7 +53,7 @@ void Filesystem::note_use_of(Request& request, const RunId& run, const OfView& f
         return;
     }
     if (!view.artifact) return;  // run data is anybody's to read
-    auto path = path_of(view.overlay, file.node->number);
+    auto path = artfs::path_of(view.overlay, file.node->number);
     if (!path) return;
     const auto& base = *mount_.session.view_base(view.base_serial);
     if (view.draft || !base.base.version) {
@@ -91,7 +91,7 @@ std::optional<LentFile> Filesystem::lent_file(const Resolved& resolved) const {
     }
     const auto* of = std::get_if<OfView>(&resolved);
     if (of == nullptr || !of->view->artifact) return std::nullopt;
-    auto path = path_of(of->view->overlay, of->node->number);
+    auto path = artfs::path_of(of->view->overlay, of->node->number);
     if (!path) return std::nullopt;
     return LentFile{{}, std::nullopt, of->view->serial, *path};
 }

@@ -44,7 +44,8 @@ void put(int fd, const std::string& text) {
     if (write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) die("write");
 }
 
-std::map<std::string, int> held;  // descriptors kept open, by path
+std::map<std::string, int> held;      // descriptors kept open, by path
+std::map<std::string, void*> mapped;  // and mappings
 
 void run(const std::vector<std::string>& step) {
     const std::string& verb = step.at(0);
@@ -93,6 +94,19 @@ void run(const std::vector<std::string>& step) {
         close(fd);
         std::memcpy(at, arg(2).data(), arg(2).size());
         check(munmap(at, 4096), "munmap");
+    } else if (verb == "mapleft") {  // the same, but only the mapping is left
+        int fd = check(open(path(1), O_RDWR), arg(1));
+        void* at = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (at == MAP_FAILED) die("mmap");
+        check(close(fd), "close");
+        std::memcpy(at, arg(2).data(), arg(2).size());
+        mapped[arg(1)] = at;
+    } else if (verb == "mapput") {
+        std::memcpy(mapped.at(arg(1)), arg(2).data(), arg(2).size());
+    } else if (verb == "unmap") {
+        check(munmap(mapped.at(arg(1)), 4096), "munmap");
+    } else if (verb == "more") {  // more PATH TEXT: through what is held
+        put(held.at(arg(1)), arg(2));
     } else if (verb == "truncate") {
         check(truncate(path(1), std::atol(path(2))), arg(1));
     } else if (verb == "fallocate") {

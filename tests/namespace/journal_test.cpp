@@ -132,11 +132,13 @@ private:
         handle.run = RunId::make();
         apply(OpenedHandle{handle});
         apply(KeptText{handle.fh, std::make_shared<const std::string>("text")});
-        apply(RegisteredBacking{handle.node, {digest_of(3), 17}});
+        apply(RegisteredBacking{handle.node, {{digest_of(3), 5}, 17}});
     }
     void close_handle() {
         if (const auto* handle = any_of(session_.handles())) {
             auto node = handle->second.node;
+            if (handle->second.path == DataPath::passthrough && pick(2) == 0)
+                return apply(LeftMapped{handle->first});
             apply(ClosedHandle{handle->first});
             apply(DroppedBacking{node});
         }
@@ -326,7 +328,7 @@ TEST_CASE("answers are what they were", "[journal]") {
     answer.entry->timeout = 1.5;
     answer.opened = OpenReply{};
     answer.opened->fh = 9;
-    answer.opened->passthrough = digest_of(1);
+    answer.opened->passthrough = BackingSource{digest_of(1), 9};
     answer.backing = 3;
     journal->answer(5, answer);
     journal->commit(session);
@@ -338,7 +340,7 @@ TEST_CASE("answers are what they were", "[journal]") {
     CHECK(kept->entry->attr.size == 7);
     CHECK(kept->entry->timeout == 1.5);
     CHECK(kept->opened->fh == 9);
-    CHECK(kept->opened->passthrough == digest_of(1));
+    CHECK(kept->opened->passthrough == BackingSource{digest_of(1), 9});
     CHECK(kept->backing == 3);
 }
 

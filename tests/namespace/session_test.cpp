@@ -77,3 +77,22 @@ TEST_CASE("open handles are counted by node and path") {
     CHECK(session.open_counts(node).passthrough == 0);
     CHECK(session.handles().empty());
 }
+
+TEST_CASE("a handle whose mapping may be left is a writer's until it is known to be gone") {
+    Session session;
+    auto node = NodeId::make(NodeKind::view, 1, 20);
+    Handle handle;
+    handle.fh = session.next_handle();
+    handle.node = node;
+    handle.read = handle.write = true;
+    handle.path = DataPath::passthrough;
+    session.apply(0, OpenedHandle{handle});
+    session.apply(0, LeftMapped{handle.fh});
+    session.apply(0, LeftMapped{handle.fh});
+    CHECK(session.handle(handle.fh)->mapped);
+    CHECK(session.open_counts(node).passthrough == 0);
+    CHECK(session.open_counts(node).writers == 1);
+    session.apply(0, ClosedHandle{handle.fh});
+    CHECK(session.open_counts(node).writers == 0);
+    CHECK(session.handles().empty());
+}
