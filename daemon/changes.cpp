@@ -38,6 +38,7 @@ void show_change(Mount& mount, const Changed& changed,
             RunRecord record = live->record;
             record.tags = changed.run->tags;
             record.description = changed.run->description;
+            record.history = changed.run->history;
             mount.session.apply(0, ChangedRun{record, live->recorded});
         }
         mount.loader.forget_run(changed.run->name);

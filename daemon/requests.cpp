@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "drafts/kept.h"
+#include "lineage/resources.h"
 #include "lineage/text.h"
 #include "mountpoint.h"
 #include "options.h"
@@ -207,7 +208,8 @@ nlohmann::json ControlServer::run_end(const Json& request, const Peer& peer,
     auto known = begun.find(run);
     if (known && !peer.owner() && known->uid != peer.uid)
         return refusal(4, "the run is another user's");
-    served_.runs.ended(run, request.value("wait_status", 0));
+    served_.runs.ended(run, request.value("wait_status", 0),
+                       resources_from(request.value("resources", Json::object())));
     return {{"ok", true}};
 }
 

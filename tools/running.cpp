@@ -15,7 +15,10 @@
 
 #include "base/fd.h"
 #include "command.h"
+#include "lineage/resources.h"
+#include "reaper.h"
 #include "runs/config.h"
+#include "runs/pidfd.h"
 
 namespace artfs {
 
@@ -167,13 +170,15 @@ Child start(const std::vector<std::string>& command) {
 
 // Relays until the command has ended and what it printed is through. A process that it left behind
 // may keep the pipes; nobody waits for that.
-int relay_until_end(Child& child, OutputLog& log) {
+int relay_until_end(Child& child, OutputLog& log, Reaper& reaper) {
     int status = 0;
+    Fd end = open_pidfd(child.pid);
     bool over = false;
     bool typing = static_cast<bool>(child.terminal);
     while (true) {
         std::vector<pollfd> waiting;
         for (const auto& output : child.outputs) waiting.push_back({output.from.get(), POLLIN, 0});
+        if (!over && end) waiting.push_back({end.get(), POLLIN, 0});
         if (typing) waiting.push_back({STDIN_FILENO, POLLIN, 0});
         int ready = poll(waiting.data(), waiting.size(), over ? 0 : 20);
         if (window_changed != 0 && child.terminal) {
@@ -195,7 +200,9 @@ int relay_until_end(Child& child, OutputLog& log) {
                 typing = false;
         }
         std::erase_if(child.outputs, [](const Stream& stream) { return !stream.from; });
-        if (!over && waitpid(child.pid, &status, WNOHANG) == child.pid)
+        auto ended = reaper.reap(child.pid);
+        if (ended) status = *ended;
+        if (!over && ended)
             over = true;
         else if (over && !moved)
             return status;
@@ -213,6 +220,7 @@ int run_run(const Arguments& arguments) {
     request["command"] = arguments.command;
     // What the command leaves behind becomes ours, and so stays in the run.
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    Reaper reaper;
     Child child = start(arguments.command);
     child_pid = child.pid;
     request["pid"] = child.pid;
@@ -253,10 +261,13 @@ int run_run(const Arguments& arguments) {
     {
         std::optional<RawTerminal> raw;
         if (child.terminal) raw.emplace();
-        status = relay_until_end(child, log);
+        status = relay_until_end(child, log, reaper);
     }
     log.close();
-    ask_daemon(site, {{"op", "run-end"}, {"id", (*reply)["id"]}, {"wait_status", status}});
+    ask_daemon(site, {{"op", "run-end"},
+                      {"id", (*reply)["id"]},
+                      {"wait_status", status},
+                      {"resources", resources_json(reaper.figures())}});
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -1,5 +1,6 @@
 // art show, art cat.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -51,6 +52,21 @@ std::string version_text(const Json& version) {
     return text;
 }
 
+// "1.25 s of processors (0.20 s in the system), at most 31.4 MiB, 1.2 MiB read, 3 KiB written"
+std::string resources_text(const Json& took) {
+    std::string text;
+    auto say = [&](const std::string& words) { text += (text.empty() ? "" : ", ") + words; };
+    if (took.contains("cpu_user_seconds") && took.contains("cpu_system_seconds"))
+        say(fmt::format(
+            "{:.2f} s of processors ({:.2f} s in the system)",
+            took["cpu_user_seconds"].get<double>() + took["cpu_system_seconds"].get<double>(),
+            took["cpu_system_seconds"].get<double>()));
+    if (took.contains("peak_memory")) say("at most " + human_size(took["peak_memory"]));
+    if (took.contains("bytes_read")) say(human_size(took["bytes_read"]) + " read");
+    if (took.contains("bytes_written")) say(human_size(took["bytes_written"]) + " written");
+    return text;
+}
+
 std::string run_text(const Json& run) {
     std::string text = bold(run["name"].get<std::string>()) + "\n";
     text += field("job type", run["job_type"]);
@@ -75,10 +91,16 @@ std::string run_text(const Json& run) {
     if (!run["git"].is_null())
         text += field("git", run["git"]["commit"].get<std::string>() +
                                  (run["git"]["dirty"] == true ? " (changed)" : ""));
+    if (auto took = resources_text(run["resources"]); !took.empty()) text += field("took", took);
     for (const char* key : {"config", "summary"})
         for (const auto& [name, value] : run[key].items())
             text +=
                 field(name == run[key].begin().key() ? key : "", name + " = " + short_text(value));
+    for (const auto& change : run["history"])
+        text +=
+            field("changed", change["when"].get<std::string>() + " by " +
+                                 change["who"].get<std::string>() + ": " +
+                                 change["what"].get<std::string>() + " " + change["detail"].dump());
     for (const char* key : {"uses", "logs", "confirmed", "drafts"}) {
         if (run[key].empty()) continue;
         text += "\n" + dim(key) + "\n";

@@ -47,6 +47,7 @@ Result<> check_protection(Subject& on, const std::string& alias) {
 Result<> describe(Subject& on) {
     auto text = on.change.value("text", "");
     if (on.found.run) {
+        on.entry.detail = {{"before", on.found.run->description}, {"after", text}};
         on.found.run->description = text;
         return {};
     }
@@ -234,6 +235,7 @@ Result<Changed> apply_change(WriteTxn& txn, const Json& change, const std::strin
     if (auto found = find_subject(on, *kind); !found) return tl::unexpected(found.error());
     if (auto applied = kind->apply(on); !applied) return tl::unexpected(applied.error());
     if (on.found.run) {
+        on.found.run->history.push_back(on.entry);
         txn.put(*on.found.run);
         return on.found;
     }

@@ -87,6 +87,42 @@ void get(const Json& in, const char* key, std::optional<T>& value) {
     if (auto found = in.find(key); found != in.end()) value = found->get<T>();
 }
 
+Json resources_json(const Resources& resources) {
+    Json out = Json::object();
+    set(out, "memory", resources.peak_memory);
+    set(out, "user", resources.user_us);
+    set(out, "system", resources.system_us);
+    set(out, "read", resources.bytes_read);
+    set(out, "written", resources.bytes_written);
+    return out;
+}
+
+Resources resources_of(const Json& in) {
+    Resources resources;
+    get(in, "memory", resources.peak_memory);
+    get(in, "user", resources.user_us);
+    get(in, "system", resources.system_us);
+    get(in, "read", resources.bytes_read);
+    get(in, "written", resources.bytes_written);
+    return resources;
+}
+
+Json history_json(const HistoryEntry& entry) {
+    return {{"when", time_json(entry.when)},
+            {"who", entry.who},
+            {"what", entry.what},
+            {"detail", entry.detail}};
+}
+
+HistoryEntry history_of(const Json& in) {
+    HistoryEntry entry;
+    entry.when = time_of(in.at("when"));
+    entry.who = in.value("who", "");
+    entry.what = in.value("what", "");
+    if (in.contains("detail")) entry.detail = in.at("detail");
+    return entry;
+}
+
 }  // namespace
 
 std::string encode(const ArtifactRecord& record) {
@@ -189,6 +225,8 @@ std::string encode(const RunRecord& record) {
     Json peeks = Json::array();
     for (const auto& peek : record.peeks)
         peeks.push_back({binary(peek.artifact.view()), peek.run, binary(peek.path)});
+    Json history = Json::array();
+    for (const auto& entry : record.history) history.push_back(history_json(entry));
     Json out{{"id", binary(record.id.view())},
              {"project", record.project},
              {"name", record.name},
@@ -214,6 +252,8 @@ std::string encode(const RunRecord& record) {
              {"segments", record.segments},
              {"pins", pins},
              {"peeks", peeks},
+             {"resources", resources_json(record.resources)},
+             {"history", history},
              {"root_pid", record.root_pid},
              {"boot_id", record.boot_id}};
     set(out, "exit_code", record.exit_code);
@@ -263,6 +303,9 @@ RunRecord decode_run(std::string_view bytes) {
             for (const auto& peek : in.at("peeks"))
                 record.peeks.push_back(
                     {id_of<ArtifactId>(peek.at(0)), peek.at(1), std::string(bytes_of(peek.at(2)))});
+        if (in.contains("resources")) record.resources = resources_of(in.at("resources"));
+        if (in.contains("history"))
+            for (const auto& entry : in.at("history")) record.history.push_back(history_of(entry));
         record.root_pid = in.value("root_pid", 0);
         record.boot_id = in.value("boot_id", "");
         get(in, "exit_code", record.exit_code);
@@ -317,23 +360,9 @@ DraftRecord decode_draft(std::string_view bytes) {
     });
 }
 
-std::string encode(const HistoryEntry& entry) {
-    return pack({{"when", time_json(entry.when)},
-                 {"who", entry.who},
-                 {"what", entry.what},
-                 {"detail", entry.detail}});
-}
+std::string encode(const HistoryEntry& entry) { return pack(history_json(entry)); }
 
-HistoryEntry decode_history(std::string_view bytes) {
-    return unpack(bytes, [](const Json& in) {
-        HistoryEntry entry;
-        entry.when = time_of(in.at("when"));
-        entry.who = in.value("who", "");
-        entry.what = in.value("what", "");
-        if (in.contains("detail")) entry.detail = in.at("detail");
-        return entry;
-    });
-}
+HistoryEntry decode_history(std::string_view bytes) { return unpack(bytes, history_of); }
 
 std::string named_key(std::string_view project, std::string_view name) {
     return Encoder().raw(project).u8(0).raw(name).take();

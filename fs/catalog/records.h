@@ -78,6 +78,24 @@ struct VersionRecord {
 enum class RunState : std::uint8_t { running, finished, failed, killed, lost };
 const char* to_string(RunState state);
 
+// An entry of an artifact's history: what is no version and no run. Also of a run's own.
+struct HistoryEntry {
+    Time when{};
+    std::string who;
+    std::string what;  // "alias", "revert", "create", …
+    nlohmann::json detail;
+};
+
+// What the processes of a run took, as far as that could be learnt.
+struct Resources {
+    std::optional<std::uint64_t> peak_memory;  // bytes: the most that one of them had resident
+    std::optional<std::uint64_t> user_us;      // microseconds of processors
+    std::optional<std::uint64_t> system_us;
+    std::optional<std::uint64_t> bytes_read;  // by read(2) and its like: of files, pipes, sockets
+    std::optional<std::uint64_t> bytes_written;
+    bool operator==(const Resources&) const = default;
+};
+
 // A file of another run's unsealed draft that a run opened: what it read has no version.
 struct Peek {
     ArtifactId artifact;
@@ -119,7 +137,9 @@ struct RunRecord {
     std::map<ArtifactId, Base> pins;  // what @RUN shows for ever
     std::optional<TreeId> data;       // run data, kept at the end
     std::vector<Peek> peeks;
-    std::int32_t root_pid = 0;  // while running, with boot_id
+    Resources resources;
+    std::vector<HistoryEntry> history;  // of tags and description
+    std::int32_t root_pid = 0;          // while running, with boot_id
     std::string boot_id;
 };
 
@@ -162,14 +182,6 @@ struct DraftRecord {
     std::string why;  // of abandoned: one line
     std::uint32_t next_node = 1;
     std::uint64_t size = 0;  // bytes staged, when last recorded
-};
-
-// An entry of an artifact's history: what is no version and no run.
-struct HistoryEntry {
-    Time when{};
-    std::string who;
-    std::string what;  // "alias", "revert", "create", …
-    nlohmann::json detail;
 };
 
 }  // namespace artfs

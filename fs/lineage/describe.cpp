@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "lineage/resources.h"
 #include "lineage/run_facts.h"
 #include "lineage/text.h"
 
@@ -114,6 +115,13 @@ Json drafts_of(const Reading& at, const RunRecord& run) {
     return drafts;
 }
 
+Json history_json(const HistoryEntry& entry) {
+    return {{"when", rfc3339(entry.when)},
+            {"who", entry.who},
+            {"what", entry.what},
+            {"detail", entry.detail}};
+}
+
 Json peeks_of(const Reading& at, const RunRecord& run) {
     auto peeks = Json::array();
     for (const auto& peek : run.peeks) {
@@ -166,10 +174,7 @@ Json history_of(const ReadTxn& txn, const ArtifactId& artifact,
                 std::optional<std::uint32_t> version) {
     auto list = Json::array();
     for (const auto& entry : txn.history(artifact)) {
-        Json one{{"when", rfc3339(entry.when)},
-                 {"who", entry.who},
-                 {"what", entry.what},
-                 {"detail", entry.detail}};
+        Json one = history_json(entry);
         auto concerns = [&](const char* key) {
             return entry.detail.is_object() && entry.detail.value(key, Json()) == number(version);
         };
@@ -272,6 +277,9 @@ Json run_facts(const Reading& at, const RunRecord& run, const Json& live_config,
     document["git"] = run.git_commit.empty()
                           ? Json(nullptr)
                           : Json{{"commit", run.git_commit}, {"dirty", run.git_dirty}};
+    document["resources"] = resources_json(run.resources);
+    document["history"] = Json::array();
+    for (const auto& entry : run.history) document["history"].push_back(history_json(entry));
     document["environment"] = Json::object();
     for (const auto& [name, value] : run.environment)
         document["environment"][name] = lossy_utf8(value);

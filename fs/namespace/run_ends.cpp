@@ -32,7 +32,8 @@ void RunKeeper::run_exited(const RunId& run, unsigned tries) {
     auto pidfd = exited_.find(run);
     if (live == nullptr || pidfd == exited_.end()) return;  // told by `art run` meanwhile
     auto status = exit_status(pidfd->second.get(), live->root.pid);
-    if (!status && tries < std::size(status_retry_ms)) {
+    bool known = status && !wrapper_will_tell(run);
+    if (!known && tries < std::size(status_retry_ms)) {
         mount_.kernel.after(status_retry_ms[tries],
                             [this, run, tries] { run_exited(run, tries + 1); });
         return;
@@ -40,13 +41,26 @@ void RunKeeper::run_exited(const RunId& run, unsigned tries) {
     finish_status(run, status);
 }
 
-void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status) {
+bool RunKeeper::wrapper_will_tell(const RunId& run) const {
+    auto known = identifier_.explicit_runs().find(run);
+    return shared_.meter == nullptr && known && known->wrapper;
+}
+
+std::optional<Resources> RunKeeper::measured(const LiveRun& run) const {
+    auto known = identifier_.explicit_runs().find(run.record.id);
+    if (shared_.meter == nullptr || run.for_launcher || (known && known->late)) return std::nullopt;
+    return shared_.meter->of(run.root);
+}
+
+void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status,
+                              const Resources& told) {
     exited_.erase(run);
     const auto* live = mount_.session.run(run);
     if (live == nullptr || live->exited) return;
     RunRecord record = live->record;
     record.ended = now();
     record.exit_known = wait_status.has_value();
+    record.resources = measured(*live).value_or(told);
     record.state = RunState::finished;
     if (wait_status && WIFSIGNALED(*wait_status)) {
         record.state = RunState::killed;
@@ -61,7 +75,7 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status) 
         identifier_.explicit_runs().ended(run);
         know_explicit(run);
     }
-    shared_.ended(run, wait_status);
+    shared_.ended(run, wait_status, record.resources);
     mount_.session.apply(0, ChangedRun{std::move(record), live->recorded});
     mount_.session.apply(0, MarkedRun{run, true, false});
     if (const auto* writer = writer_of(run)) {

@@ -155,8 +155,9 @@ void RunKeeper::began(const std::shared_ptr<Beginning>& run) {
     run->done(run->record);
 }
 
-void RunKeeper::explicit_ended(const RunId& run, std::optional<int> wait_status) {
-    if (mount_.session.run(run) != nullptr) finish_status(run, wait_status);
+void RunKeeper::explicit_ended(const RunId& run, std::optional<int> wait_status,
+                               const Resources& told) {
+    if (mount_.session.run(run) != nullptr) finish_status(run, wait_status, told);
 }
 
 void RunKeeper::end_begun(pid_t caller, Started done) {

@@ -46,9 +46,11 @@ RunKeeper::RunKeeper(Mount& mount, SharedRuns& shared)
       exits_(std::move(*ExitWatcher::create())) {
     seals_.on_frozen = [this](const RunId& run) { wake_if_frozen(run); };
     refill_names();
-    shared_.listen(this, [this](const RunId& run, std::optional<int> wait_status) {
-        mount_.executor.post([this, run, wait_status] { explicit_ended(run, wait_status); });
-    });
+    shared_.listen(
+        this, [this](const RunId& run, std::optional<int> wait_status, const Resources& told) {
+            mount_.executor.post(
+                [this, run, wait_status, told] { explicit_ended(run, wait_status, told); });
+        });
 }
 
 RunKeeper::~RunKeeper() { shared_.unlisten(this); }

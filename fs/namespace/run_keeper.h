@@ -121,7 +121,8 @@ public:
     using Started = std::function<void(Result<RunRecord>)>;
     // Begun inside another run, it waits until that run's quiet drafts are sealed.
     void start_explicit(ExplicitRun order, Started done);
-    void explicit_ended(const RunId& run, std::optional<int> wait_status);
+    void explicit_ended(const RunId& run, std::optional<int> wait_status,
+                        const Resources& told = {});
     // `art end`: the run that the caller's shell began last.
     void end_begun(pid_t caller, Started done);
     // `art next`: the caller's run ends and its root goes on as a new one.
@@ -278,7 +279,12 @@ private:
     RunRecord record_of(const LiveRun& run) const;
 
     void run_exited(const RunId& run, unsigned tries);
-    void finish_status(const RunId& run, std::optional<int> wait_status);
+    void finish_status(const RunId& run, std::optional<int> wait_status,
+                       const Resources& told = {});
+    // What the processes of a run that has just ended took; nothing where its root did more than
+    // this run.
+    std::optional<Resources> measured(const LiveRun& run) const;
+    bool wrapper_will_tell(const RunId& run) const;
     void try_to_end(const RunId& run);
     enum class Writing : std::uint8_t { anything, artifacts };
     const Handle* writer_of(const RunId& run, Writing what = Writing::anything) const;

@@ -57,13 +57,22 @@ void fields(Archive& archive, Peek& peek) {
     archive(peek.artifact, peek.run, peek.path);
 }
 template <class Archive>
+void fields(Archive& archive, Resources& resources) {
+    archive(resources.peak_memory, resources.user_us, resources.system_us, resources.bytes_read,
+            resources.bytes_written);
+}
+template <class Archive>
+void fields(Archive& archive, HistoryEntry& entry) {
+    archive(entry.when, entry.who, entry.what, entry.detail);
+}
+template <class Archive>
 void fields(Archive& archive, RunRecord& run) {
     archive(run.id, run.project, run.name, run.job_type, run.state, run.exit_code, run.signal,
             run.exit_known, run.explicitly_started, run.wrote, run.commands, run.cwd,
             run.executable, run.executable_digest, run.uid, run.user, run.host, run.started,
             run.ended, run.environment, run.git_commit, run.git_dirty, run.parent, run.resumes,
             run.tags, run.description, run.ok_exit, run.config, run.segments, run.pins, run.data,
-            run.peeks, run.root_pid, run.boot_id);
+            run.peeks, run.resources, run.history, run.root_pid, run.boot_id);
 }
 template <class Archive>
 void fields(Archive& archive, Hashed& hashed) {

@@ -45,10 +45,10 @@ void SharedRuns::unlisten(const void* who) {
     listeners_.erase(who);
 }
 
-void SharedRuns::ended(const RunId& run, std::optional<int> wait_status) {
+void SharedRuns::ended(const RunId& run, std::optional<int> wait_status, const Resources& told) {
     std::lock_guard lock(mutex_);
     begun_.erase(run);
-    for (const auto& [who, heard] : listeners_) heard(run, wait_status);
+    for (const auto& [who, heard] : listeners_) heard(run, wait_status, told);
 }
 
 }  // namespace artfs

@@ -12,6 +12,7 @@
 #include "namespace/session.h"
 #include "runs/config.h"
 #include "runs/identity.h"
+#include "runs/resource_meter.h"
 
 namespace artfs {
 
@@ -21,13 +22,15 @@ public:
     explicit SharedRuns(const Config& config)
         : connected_(connected_processes()),
           identifier(config.programs, config.group_by_environment,
-                     connected_ ? *connected_ : system_processes()) {}
+                     connected_ ? *connected_ : system_processes()),
+          meter(ResourceMeter::open()) {}
 
 private:
     const std::unique_ptr<ProcessTable> connected_;  // none for an ordinary user
 
 public:
     Identifier identifier;
+    const std::unique_ptr<ResourceMeter> meter;  // none for an ordinary user
 
     struct Name {
         RunId id;
@@ -39,10 +42,12 @@ public:
     void release(const ProcessKey& root, const RunId& run);
 
     // A run that ends in one project ends in all: `heard` is called on whatever thread says so.
-    using Heard = std::function<void(const RunId& run, std::optional<int> wait_status)>;
+    using Heard = std::function<void(const RunId& run, std::optional<int> wait_status,
+                                     const Resources& told)>;
     void listen(const void* who, Heard heard);
     void unlisten(const void* who);
-    void ended(const RunId& run, std::optional<int> wait_status);
+    // `told`: what its wrapper says the run took.
+    void ended(const RunId& run, std::optional<int> wait_status, const Resources& told = {});
 
     // Runs begun by name, for the projects they were not begun in.
     void put(const LiveRun& begun);

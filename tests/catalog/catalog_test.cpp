@@ -108,6 +108,10 @@ TEST_CASE("a run's record and edges come back, and use edges of a version unite"
     VersionId version = VersionId::make();
     run.pins[ArtifactId::make()] = Base{TreeId{sha256("t")}, version};
     run.peeks = {{ArtifactId::make(), "other-run-1", "name \xff"}};
+    run.resources.peak_memory = std::uint64_t{1} << 40U;
+    run.resources.user_us = 0;
+    run.resources.bytes_written = 7;
+    run.history = {{now(), "me", "tag", {{"add", {"x"}}}}};
     REQUIRE(catalog->write([&](WriteTxn& txn) {
         txn.put(run);
         txn.put(UseEdge{run.id, 1, version, ranks({1, 5}), false});
@@ -125,6 +129,10 @@ TEST_CASE("a run's record and edges come back, and use edges of a version unite"
     CHECK(back->ok_exit == run.ok_exit);
     CHECK(back->pins == run.pins);
     CHECK(back->peeks == run.peeks);
+    CHECK(back->resources == run.resources);
+    REQUIRE(back->history.size() == 1);
+    CHECK(back->history[0].when == run.history[0].when);
+    CHECK(back->history[0].detail == run.history[0].detail);
     auto uses = txn->uses_of(run.id);
     REQUIRE(uses.size() == 1);
     CHECK(uses[0].ranks == ranks({1, 5, 9}));

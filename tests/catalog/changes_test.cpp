@@ -83,6 +83,11 @@ TEST_CASE("tags of versions and runs") {
     auto run = sample.catalog->read()->run(sample.run.id);
     CHECK(run->tags == std::vector<std::string>{"base"});
     CHECK(run->description == "it");
+    REQUIRE(run->history.size() == 2);
+    CHECK(run->history[0].what == "tag");
+    CHECK(run->history[0].detail == Json{{"add", {"base"}}, {"remove", Json::array()}});
+    CHECK(run->history[1].who == "me");
+    CHECK(run->history[1].detail == Json{{"before", ""}, {"after", "it"}});
     CHECK(sample.change("metadata", {{"merge", {{"a", 1}}}, {"run", sample.run.id.text()}}) != 0);
 }
 

@@ -1,4 +1,6 @@
 // Runs begun by name: art run, art begin, art end, art next; how they nest; environment that lies.
+#include <unistd.h>
+
 #include "mounted/harness.h"
 #include "support/catch.h"
 
@@ -163,4 +165,56 @@ TEST_CASE("ART_RUN that lies is not believed", "[explicit]") {
              mount.directory().string() + "/done; wait");
     CHECK(mount.logs("mine") == Names{"c:v0"});
     CHECK(mount.json("ls d").at(0).at("logged_by") != nlohmann::json{"mine"});
+}
+
+TEST_CASE("What the processes of a run took is told of it", "[explicit]") {
+    TestMount mount;
+    mount.ok("mkdir a b");
+    const std::string work =
+        "python3 -c \"\n"
+        "import sys, time\n"
+        "data = bytearray(48 << 20)\n"
+        "open('/dev/zero', 'rb').readinto(data)\n"
+        "while time.process_time() < 0.3: pass\n"
+        "open(sys.argv[1], 'wb').write(data[:5 << 20])\n\" ";
+    mount.ok("art run --name wrapped -- " + work + "a/latest/x");
+    mount.ok(work + "b/latest/x; true");
+    std::vector<std::string> names{"wrapped"};
+    auto inferred = mount.json("ls b").at(0).at("logged_by").at(0).get<std::string>();
+    // Nobody tells an ordinary user's daemon of processes that are not its own.
+    if (geteuid() == 0) names.push_back(inferred);
+    for (const auto& name : names) {
+        INFO(name);
+        auto took = mount.json("show @" + name).at("resources");
+        INFO(took.dump());
+        CHECK(took.at("peak_memory").get<std::uint64_t>() >= 48U << 20U);
+        CHECK(took.at("peak_memory").get<std::uint64_t>() < 2048U << 20U);
+        CHECK(took.at("cpu_user_seconds").get<double>() +
+                  took.at("cpu_system_seconds").get<double>() >=
+              0.29);
+        CHECK(took.at("bytes_read").get<std::uint64_t>() >= 48U << 20U);
+        CHECK(took.at("bytes_written").get<std::uint64_t>() >= 5U << 20U);
+        CHECK(mount.art("show @" + name).out.find("s of processors") != std::string::npos);
+    }
+    // A shell's own figures are not those of the run it acts for.
+    mount.ok("eval \"$(art begin --name typed)\"; actor write a/latest/y 1; art end");
+    CHECK(mount.json("show @typed").at("resources").empty());
+}
+
+TEST_CASE("A run's tags and notes have a history", "[explicit]") {
+    TestMount mount;
+    mount.ok("mkdir a && art run --name one --tag born -- artfs_actor write a/latest/x 1");
+    mount.ok("art tag @one good; art tag --delete @one born; art describe @one 'the first'");
+    auto run = mount.json("show @one");
+    CHECK(run.at("tags") == nlohmann::json{"good"});
+    auto history = run.at("history");
+    REQUIRE(history.size() == 3);
+    CHECK(history.at(0).at("what") == "tag");
+    CHECK(history.at(1).at("detail").at("remove") == nlohmann::json{"born"});
+    CHECK(history.at(2).at("detail").at("after") == "the first");
+    CHECK(history.at(2).at("who") == run.at("user"));
+    // Of a live run too; its end keeps it.
+    mount.ok("art run --name two -- bash -c 'artfs_actor write a/latest/x 2; art tag @two mid'");
+    CHECK(mount.json("show @two").at("history").size() == 1);
+    CHECK(mount.json("show @two").at("tags") == nlohmann::json{"mid"});
 }

@@ -75,6 +75,8 @@ private:
         run.record.commands = {{"python", std::string("a\0b", 3)}};
         run.record.executable_digest = digest_of(pick(9));
         run.record.exit_code = -1;
+        run.record.resources.user_us = random_();
+        run.record.history = {{now(), "me", "describe", {{"after", "x"}}}};
         run.root = {static_cast<pid_t>(pick(30000)), random_()};
         run.for_launcher = pick(3) == 0;
         run.tools.insert(run.root);

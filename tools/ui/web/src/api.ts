@@ -18,6 +18,8 @@ export interface Run {
 export interface RunRow extends Run { config: Record<string, unknown>; summary: Record<string, unknown> }
 export interface FullRun extends RunRow {
   executable: string; executable_sha256: string | null; git: { commit: string; dirty: boolean } | null;
+  resources: { peak_memory?: number; cpu_user_seconds?: number; cpu_system_seconds?: number; bytes_read?: number; bytes_written?: number };
+  history: { when: string; who: string; what: string; detail: Record<string, unknown> }[];
   environment: Record<string, string>; resumes: string | null; peeks: { artifact: string; run: string; path: string }[];
   uses: Edge[]; confirmed: Edge[]; drafts: { artifact: string; base: string | null; size: number; age_seconds: number }[];
   description?: string; data_files?: { path: string; size: number }[];

@@ -40,6 +40,7 @@ export function RunPage({ project, run }: { project: string; run: string }) {
                 {(data.data_files ?? []).length === 0 ? <p class="muted pad">The run wrote nothing below .art/run.</p> : (
                   <ul class="plain files">{data.data_files!.slice(0, 200).map((file) => <li key={file.path}><a class="mono" href={`${base}/file${query({ path: file.path, download: true })}`} download>{file.path}</a> <span class="muted num">{size(file.size)}</span></li>)}</ul>)}
               </Section>
+              {Object.keys(data.resources).length > 0 && <Section title="Resources"><Resources of={data.resources} /></Section>}
               <Section title="Environment"><Values of={data.environment} empty="No variable on the allow-list was set." /></Section>
             </div>
           </div>
@@ -70,6 +71,16 @@ function Overview({ project, of }: { project: string; of: FullRun }) {
       <Edit project={project} reference={`@${of.name}`} kind="run" description={of.description ?? ""} tags={of.tags} />
     </>
   );
+}
+
+function Resources({ of }: { of: FullRun["resources"] }) {
+  const rows: [string, preact.ComponentChildren][] = [];
+  if (of.cpu_user_seconds !== undefined) rows.push(["Processor", duration(of.cpu_user_seconds)]);
+  if (of.cpu_system_seconds !== undefined) rows.push(["In the system", duration(of.cpu_system_seconds)]);
+  if (of.peak_memory !== undefined) rows.push(["Peak memory", <span title="the most that one of its processes had resident">{size(of.peak_memory)}</span>]);
+  if (of.bytes_read !== undefined) rows.push(["Read", size(of.bytes_read)]);
+  if (of.bytes_written !== undefined) rows.push(["Written", size(of.bytes_written)]);
+  return <Facts rows={rows} />;
 }
 
 function Edges({ project, of }: { project: string; of: FullRun }) {
