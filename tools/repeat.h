@@ -25,8 +25,16 @@ struct Repeat {
 // `options`: more of art run's, before the command.
 Repeat repeat_of(const Site& site, const RunRecord& run, const Versions& pins,
                  const std::vector<std::string>& options);
+// That of art rerun: tagged as what it repeats.
+Repeat rerun_of(const Site& site, const RunRecord& run, const Versions& pins,
+                std::vector<std::string> options = {});
+// As a person would type it.
+std::string line_of(const Repeat& repeat);
 // This process becomes it.
 [[noreturn]] void start_repeat(const Repeat& repeat);
+
+// Makes anew what is stale, and what becomes so by that: makers before users.
+int rerun_stale(const Arguments& arguments);
 
 void verify_options(po::options_description& options);
 

@@ -94,6 +94,20 @@ Repeat repeat_of(const Site& site, const RunRecord& run, const Versions& pins,
     return repeat;
 }
 
+Repeat rerun_of(const Site& site, const RunRecord& run, const Versions& pins,
+                std::vector<std::string> options) {
+    std::string exits;
+    for (int exit : run.ok_exit) exits += (exits.empty() ? "" : ",") + std::to_string(exit);
+    options.insert(options.end(), {"--tag", "rerun-of-" + run.name, "--ok-exit", exits});
+    return repeat_of(site, run, pins, options);
+}
+
+std::string line_of(const Repeat& repeat) {
+    std::string line = "cd " + shell_word(repeat.cwd) + " &&";
+    for (const auto& word : repeat.command) line += " " + shell_word(lossy_utf8(word));
+    return line;
+}
+
 void start_repeat(const Repeat& repeat) {
     if (chdir(repeat.cwd.c_str()) != 0)
         throw Failure(exit_not_found, "its directory " + lossy_utf8(repeat.cwd) +
@@ -114,10 +128,18 @@ void rerun_options(po::options_description& options) {
         "another version of an input")("newest", po::bool_switch(),
                                        "inputs as they are now, but for --with")(
         "name", po::value<std::string>()->value_name("N"), "the new run's name")(
-        "dry-run,n", po::bool_switch(), "show the command");
+        "dry-run,n", po::bool_switch(), "show the command")(
+        "stale", po::bool_switch(),
+        "no RUN: make anew what is stale, and what becomes so by that (art stale)")(
+        "jobs,j", po::value<std::string>()->value_name("N"),
+        "with --stale: so many at once, where none needs the other");
 }
 
 int run_rerun(const Arguments& arguments) {
+    if (arguments.flag("stale")) return rerun_stale(arguments);
+    if (arguments.positional.empty() || arguments.has("jobs"))
+        throw Failure(exit_usage,
+                      "name a run, or --stale with -j N: art rerun RUN [--with ARTIFACT=REF]…");
     std::optional<Repeat> repeat;
     {
         Reader reader(arguments);
@@ -128,17 +150,12 @@ int run_rerun(const Arguments& arguments) {
         check_repeatable(run);
         auto pins = replacements(arguments, reader.txn(), reader.project());
         if (!arguments.flag("newest")) pins.merge(inputs_of(reader.txn(), run, pins));
-        std::string exits;
-        for (int exit : run.ok_exit) exits += (exits.empty() ? "" : ",") + std::to_string(exit);
-        std::vector<std::string> options{"--tag", "rerun-of-" + run.name, "--ok-exit", exits};
-        if (arguments.has("name"))
-            options.insert(options.end(), {"--name", arguments.text("name")});
-        repeat = repeat_of(reader.site(), run, pins, options);
+        std::vector<std::string> options;
+        if (arguments.has("name")) options = {"--name", arguments.text("name")};
+        repeat = rerun_of(reader.site(), run, pins, options);
     }
     if (!arguments.flag("dry-run")) start_repeat(*repeat);
-    std::string line = "cd " + shell_word(repeat->cwd) + " &&";
-    for (const auto& word : repeat->command) line += " " + shell_word(lossy_utf8(word));
-    show_text(line + "\n");
+    show_text(line_of(*repeat) + "\n");
     return exit_done;
 }
 
