@@ -1,5 +1,5 @@
 // art metrics, and the lines that art show draws of them.
-#include "lineage/metrics.h"
+#include "lineage/metric_sources.h"
 
 #include <fmt/format.h>
 
@@ -16,18 +16,17 @@ namespace artfs {
 namespace {
 
 using Json = nlohmann::json;
-using AllSeries = std::map<std::string, Series>;
 
 constexpr std::size_t spark_width = 32;
 
 AllSeries metrics_of(Reader& reader, const RunRecord& run) {
-    auto text = metrics_text(reader.reading(), run);
     // Of a run that lives, the mount has them.
-    if (!text && run.state == RunState::running && !reader.site().mountpoint.empty())
+    std::optional<std::string> text;
+    if (!run.data && run.state == RunState::running && !reader.site().mountpoint.empty())
         if (auto live =
                 read_file(reader.site().mountpoint / ".art" / "runs" / run.name / "metrics.jsonl"))
             text = *live;
-    return text ? parse_metrics(*text) : AllSeries();
+    return text ? parse_metrics(*text) : all_metrics(reader.reading(), run);
 }
 
 std::string shown(double value) { return fmt::format("{:.6g}", value); }

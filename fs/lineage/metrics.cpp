@@ -1,6 +1,7 @@
 #include "lineage/metrics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -76,11 +77,26 @@ private:
     std::size_t arrays_ = 0;
 };
 
-bool is_step(const std::string& key) { return key == "step" || key == "_step"; }
+constexpr std::array<std::string_view, 2> own_step_names{"step", "_step"};
+
+using Numbers = std::vector<std::pair<std::string, double>>;
+
+// Which of a line's numbers is its step; their count if none is.
+std::size_t step_among(const Numbers& numbers, std::span<const std::string_view> names) {
+    for (auto name : names)
+        for (std::size_t i = 0; i < numbers.size(); ++i)
+            if (numbers[i].first == name) return i;
+    return numbers.size();
+}
 
 }  // namespace
 
 std::map<std::string, Series> parse_metrics(std::string_view lines) {
+    return parse_metrics(lines, own_step_names);
+}
+
+std::map<std::string, Series> parse_metrics(std::string_view lines,
+                                            std::span<const std::string_view> step_names) {
     std::map<std::string, Series> all;
     LineReader reader;
     double count = 0;
@@ -91,10 +107,11 @@ std::map<std::string, Series> parse_metrics(std::string_view lines) {
         reader.begin();
         if (!Json::sax_parse(line.begin(), line.end(), &reader) || !reader.is_object) continue;
         double step = count++;
-        for (const auto& [key, value] : reader.numbers)
-            if (is_step(key)) step = value;
-        for (const auto& [key, value] : reader.numbers) {
-            if (is_step(key)) continue;
+        auto at = step_among(reader.numbers, step_names);
+        if (at < reader.numbers.size()) step = reader.numbers[at].second;
+        for (std::size_t i = 0; i < reader.numbers.size(); ++i) {
+            const auto& [key, value] = reader.numbers[i];
+            if (i == at) continue;
             auto& series = all[key];
             series.steps.push_back(step);
             series.values.push_back(value);

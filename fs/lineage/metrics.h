@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ struct Series {
 // By key; what is nested is "outer.inner". Numbers and truth values only. A line without "step" (or
 // "_step") has the number of the line, from 0. Lines that are no JSON object are passed over.
 std::map<std::string, Series> parse_metrics(std::string_view lines);
+// The first of `step_names` that a line has is its step.
+std::map<std::string, Series> parse_metrics(std::string_view lines,
+                                            std::span<const std::string_view> step_names);
 
 // metrics.jsonl of a run that is over.
 std::optional<std::string> metrics_text(const Reading& at, const RunRecord& run);

@@ -85,6 +85,16 @@ test("openapi.json describes every answer", async () => {
   }
 });
 
+test("a run's page has what other files have of metrics, and what the run took", async () => {
+  store.run("curves-1", "train", `printf 'epoch,acc\\n0,0.5\\n1,0.75\\n' > ${store.mount}/.art/run/history.csv`);
+  store.json("runs");
+  const metrics = await store.api("/runs/curves-1/metrics");
+  assert.deepEqual(metrics.columns, { acc: [0.5, 0.75], step: [0, 1] });
+  assert.deepEqual([metrics.rows, metrics.shown], [2, 2]);
+  const { resources } = await store.api("/runs/curves-1");
+  assert.ok(resources.bytes_read > 0 && resources.cpu_user_seconds >= 0, JSON.stringify(resources));
+});
+
 test("every route is in openapi.json", async () => {
   const document = JSON.parse(readFileSync(process.env.ARTFS_OPENAPI, "utf8"));
   const source = readFileSync(process.env.ARTFS_ROUTES, "utf8");

@@ -1,5 +1,6 @@
 #include "ui/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>
@@ -60,6 +61,46 @@ Json metric_columns(std::string_view text, std::size_t most) {
             list.push_back(std::isfinite(value) ? Json(value) : Json(nullptr));
     }
     return document;
+}
+
+void add_series(Json& document, const AllSeries& all, std::size_t most) {
+    std::vector<double> steps;
+    for (const auto& [key, series] : all)
+        steps.insert(steps.end(), series.steps.begin(), series.steps.end());
+    std::sort(steps.begin(), steps.end());
+    steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+    if (steps.empty()) return;
+    auto every =
+        std::max<std::size_t>(1, (steps.size() + most - 1) / std::max<std::size_t>(most, 1));
+    std::vector<double> kept;
+    for (std::size_t i = 0; i < steps.size(); ++i)
+        if (i % every == 0 || i + 1 == steps.size()) kept.push_back(steps[i]);
+    std::size_t before = document["shown"];
+    auto column_of = [&](const std::string& name) -> Json& {
+        auto& column = document["columns"][name];
+        if (column.is_null()) column = Json::array();
+        while (column.size() < before) column.push_back(nullptr);
+        return column;
+    };
+    auto& step_column = column_of("step");
+    for (double step : kept)
+        step_column.push_back(std::isfinite(step) ? Json(step) : Json(nullptr));
+    for (const auto& [key, series] : all) {
+        if (document["columns"].size() >= most_columns || key == "step") continue;
+        std::vector<double> values(kept.size(), std::nan(""));
+        for (std::size_t i = 0; i < series.steps.size(); ++i) {
+            auto at = std::lower_bound(kept.begin(), kept.end(), series.steps[i]);
+            if (at != kept.end() && *at == series.steps[i])
+                values[static_cast<std::size_t>(at - kept.begin())] = series.values[i];
+        }
+        auto& column = column_of(key);
+        for (double value : values)
+            column.push_back(std::isfinite(value) ? Json(value) : Json(nullptr));
+    }
+    for (auto& [name, column] : document["columns"].items())
+        while (column.size() < before + kept.size()) column.push_back(nullptr);
+    document["rows"] = document["rows"].get<std::size_t>() + steps.size();
+    document["shown"] = before + kept.size();
 }
 
 }  // namespace artfs::ui

@@ -1,8 +1,10 @@
-// metrics.jsonl as columns, for charts.
+// metrics.jsonl and other sources of metrics as columns, for charts.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "lineage/metric_sources.h"
 
 namespace artfs::ui {
 
@@ -11,5 +13,8 @@ namespace artfs::ui {
 // out evenly; the last one stays. Lines that are no JSON object (the end of a file that is being
 // written, for one) are left out.
 nlohmann::json metric_columns(std::string_view lines, std::size_t most);
+
+// Adds what other files have: rows of their own, one a step, with the steps in the column "step".
+void add_series(nlohmann::json& document, const AllSeries& all, std::size_t most);
 
 }  // namespace artfs::ui

@@ -230,7 +230,10 @@ Json run_metrics(const Place& place, const Request& request) {
     View view(place);
     auto run = run_of(view, request);
     auto text = text_of(view, run_files(view, run), run, "metrics.jsonl").value_or("");
-    auto document = metric_columns(text, request.number("most", 20000));
+    auto most = request.number("most", 20000);
+    auto document = metric_columns(text, most);
+    if (run.state != RunState::running)
+        add_series(document, found_metrics(view.reading(), run), most);
     document["run"] = run.name;
     document["state"] = to_string(run.state);
     return document;
