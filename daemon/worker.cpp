@@ -13,7 +13,9 @@
 #include "catalog/store.h"
 #include "control.h"
 #include "drafts/kept.h"
+#include "lineage_feed.h"
 #include "mounts.h"
+#include "runs/event_target.h"
 
 namespace artfs {
 
@@ -155,6 +157,10 @@ Result<> serve_store(const DaemonOptions& options, GuardianLink& guardian) {
     Served served{**store, catalog, *config, runs, next_staging, guardian};
     Mounts mounts(served);
     ControlServer control(mounts, served);
+    auto target = load_event_target((*store)->config_path());
+    if (!target) return tl::unexpected(target.error());
+    std::optional<LineageFeed> feed;
+    if (!target->empty()) feed.emplace(**store, *target);
     if (auto resumed = mounts.go_on(); !resumed) return resumed;
     if (auto listening = control.start(); !listening) return listening;
     if (!again)
@@ -163,6 +169,7 @@ Result<> serve_store(const DaemonOptions& options, GuardianLink& guardian) {
     guardian.tell("ready");
     mounts.wait_until_empty();
     mounted = nullptr;
+    feed.reset();
     control.stop();
     return {};
 }

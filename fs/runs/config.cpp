@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/names.h"
+#include "runs/event_target.h"
 
 namespace artfs {
 
@@ -191,6 +192,13 @@ PmQos pm_qos_of(const toml::node& node) {
     bad(node, R"(pm_qos must be "auto" or "off")");
 }
 
+std::string event_target_of(const toml::node& node) {
+    auto text = text_of(node, "openlineage");
+    for (std::string_view start : {"http://", "https://", "file:///", "/"})
+        if (text.empty() || text.starts_with(start)) return text;
+    bad(node, "openlineage must be a URL, http:// or https://, or the absolute path of a file");
+}
+
 // A program is in one class: what the file says of it replaces what is built in.
 void read_programs(const toml::table& file, ProgramLists& programs) {
     std::array<std::pair<const char*, std::vector<std::string>*>, 4> lists = {
@@ -233,6 +241,8 @@ Config config_of(const toml::table& file) {
             read_limits(node, config.limits);
         else if (key == "pm_qos")
             config.pm_qos = pm_qos_of(node);
+        else if (key == "openlineage")
+            event_target_of(node);  // asked for by itself: event_target.h
         else
             bad(node, "unknown key \"" + key + "\": see `art config`");
     }
@@ -298,6 +308,16 @@ Result<Config> load_config(const std::filesystem::path& path) {
     if (!text && text.error().code == ENOENT) return Config::built_in();
     if (!text) return tl::unexpected(text.error());
     return parse_config(*text, path.string());
+}
+
+Result<std::string> load_event_target(const std::filesystem::path& path) {
+    auto text = read_file(path);
+    if (!text && text.error().code == ENOENT) return "";
+    if (!text) return tl::unexpected(text.error());
+    if (auto good = parse_config(*text, path.string()); !good) return tl::unexpected(good.error());
+    auto file = toml::parse(*text);
+    const auto* node = file.get("openlineage");
+    return node == nullptr ? "" : event_target_of(*node);
 }
 
 }  // namespace artfs

@@ -16,6 +16,8 @@ const std::vector<ConfigKey>& config_keys() {
         {"group_by_environment", R"(["SLURM_JOB_ID+SLURM_STEP_ID"])",
          "variables whose equal values make processes one run"},
         {"pm_qos", R"("auto")", R"("auto" keeps processors awake under load, "off" does not)"},
+        {"openlineage", R"("https://marquez.example/api/v1/lineage")",
+         "where events of runs are sent while they happen: a URL, or the path of a file"},
         {"limits.drafts", "100", "unsealed drafts of one user"},
         {"limits.bytes", R"("100GiB")", "bytes of one user's unsealed drafts"},
         {"limits.views", "1000", "views of one user"},

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/fd.h"
+#include "runs/event_target.h"
 #include "runs/patterns.h"
 #include "support/catch.h"
 
@@ -98,6 +99,18 @@ TEST_CASE("Tables of artifacts and types") {
     CHECK_FALSE(config.policy("other", "").type);
 }
 
+TEST_CASE("Where events are sent is a URL or a file") {
+    char path[] = "/tmp/artfs-config-XXXXXX";
+    Fd fd(mkstemp(path));
+    CHECK(load_event_target("/nonexistent/config.toml") == std::string());
+    CHECK(load_event_target(path) == std::string());
+    REQUIRE(write_all(fd.get(), "openlineage = \"https://here.example/api/v1/lineage\"\n"));
+    CHECK(load_event_target(path) == std::string("https://here.example/api/v1/lineage"));
+    REQUIRE(write_all(fd.get(), "pm_qos = 7\n"));
+    CHECK_FALSE(load_event_target(path));
+    unlink(path);
+}
+
 TEST_CASE("Limits") {
     auto limits = good(
                       "[limits]\ndrafts = 5\nbytes = '10GiB'\nviews = 7\ndraft_age = '2w'\n"
@@ -126,6 +139,7 @@ TEST_CASE("Bad files are one line that names the line") {
              {"a = 1\na = 2", 2, ""},
              {"pm_qos = 'on'", 1, "pm_qos must be"},
              {"pm_qos = 1", 1, "pm_qos must be text"},
+             {"openlineage = 'ftp://x'", 1, "openlineage must be"},
              {"artifact = 1", 1, "artifact must be tables"},
              {"[artifact]\nx = 1", 2, "artifact.x must be a table"},
              {"[artifact.'.hidden']\n", 1, "no name"},
