@@ -1,4 +1,6 @@
 // Formats that name every file with its SHA-256.
+#include <fmt/format.h>
+
 #include <functional>
 #include <map>
 #include <set>
@@ -31,8 +33,20 @@ void each_file(const Reading& at, const VersionRecord& version,
     if (version.gone) return;
     walk(at.nodes, at.txn.snapshot(version.tree).root,
          [&](const std::string& path, const Entry& entry, std::uint32_t) {
-             if (entry.kind == Kind::file) visit(lossy_utf8(path), entry);
+             if (entry.kind == Kind::file) visit(path, entry);
          });
+}
+
+// As a relative reference (RFC 3986): what is no letter of one is escaped, so that any bytes come
+// through.
+std::string reference(const std::string& path) {
+    std::string text;
+    for (unsigned char c : path) {
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     c == '/' || c == '-' || c == '_' || c == '.' || c == '~';
+        text += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+    }
+    return text;
 }
 
 Json dependencies_of(const Reading& at, const RunRecord& run) {
@@ -72,14 +86,17 @@ public:
         root_["datePublished"] = rfc3339(when);
     }
     std::string version(const VersionRecord& version) {
-        const std::string id = label(at_.txn, version) + "/";
+        // As on a mount: "raw:v0/" would be an address of the scheme "raw".
+        auto artifact = at_.txn.artifact(version.artifact);
+        const std::string id =
+            (artifact ? artifact->name : "?") + "/v" + std::to_string(version.number) + "/";
         if (!seen_.insert(id).second) return id;
         Json parts = Json::array();
         each_file(at_, version, [&](const std::string& path, const Entry& entry) {
-            parts.push_back({{"@id", id + path}});
-            graph_.push_back({{"@id", id + path},
+            parts.push_back({{"@id", id + reference(path)}});
+            graph_.push_back({{"@id", id + reference(path)},
                               {"@type", "File"},
-                              {"name", path},
+                              {"name", lossy_utf8(path)},
                               {"contentSize", std::to_string(entry.size)},
                               {"sha256", entry.digest.hex()}});
         });
@@ -92,7 +109,7 @@ public:
         return id;
     }
     void run(const RunRecord& run) {
-        const std::string program = "#program/" + lossy_utf8(run.job_type);
+        const std::string program = "#program/" + reference(run.job_type);
         if (seen_.insert(program).second)
             graph_.push_back({{"@id", program},
                               {"@type", "SoftwareApplication"},
@@ -112,7 +129,7 @@ public:
                                                    : "http://schema.org/FailedActionStatus"}};
         }
         if (!run.user.empty()) {
-            const std::string user = "#user/" + run.user;
+            const std::string user = "#user/" + reference(run.user);
             if (seen_.insert(user).second)
                 graph_.push_back({{"@id", user}, {"@type", "Person"}, {"name", run.user}});
             action["agent"] = {{"@id", user}};
@@ -166,7 +183,7 @@ std::string media_type(const std::string& path) {
 Json export_in_toto(const Reading& at, const ExportSubject& subject) {
     auto subjects = Json::array();
     each_file(at, *subject.version, [&](const std::string& path, const Entry& entry) {
-        subjects.push_back({{"name", label(at.txn, *subject.version) + "/" + path},
+        subjects.push_back({{"name", label(at.txn, *subject.version) + "/" + lossy_utf8(path)},
                             {"digest", {{"sha256", entry.digest.hex()}}}});
     });
     Json definition{{"buildType", "https://artfs.dev/run/v1"},
@@ -242,9 +259,9 @@ Json export_croissant(const Reading& at, const ExportSubject& subject) {
         out["creator"] = {{"@type", "sc:Person"}, {"name", subject.runs.front().user}};
     each_file(at, version, [&](const std::string& path, const Entry& entry) {
         out["distribution"].push_back({{"@type", "cr:FileObject"},
-                                       {"@id", path},
-                                       {"name", path},
-                                       {"contentUrl", path},
+                                       {"@id", reference(path)},
+                                       {"name", lossy_utf8(path)},
+                                       {"contentUrl", reference(path)},
                                        {"contentSize", std::to_string(entry.size) + " B"},
                                        {"encodingFormat", media_type(path)},
                                        {"sha256", entry.digest.hex()}});

@@ -160,8 +160,8 @@ TEST_CASE("RO-Crate and Croissant: every reference leads somewhere, every file h
                 for (const auto& other : one.at(key))
                     CHECK(known.contains(other.at("@id").get<std::string>()));
     CHECK(known.contains("ro-crate-metadata.json"));
-    CHECK(known.contains("model:v0/weights"));
-    CHECK(known.contains("raw:v0/a.csv"));
+    CHECK(known.contains("model/v0/weights"));
+    CHECK(known.contains("raw/v0/a.csv"));
 
     auto croissant = export_croissant(sample.reading(), sample.model());
     CHECK(croissant.at("conformsTo") == "http://mlcommons.org/croissant/1.1");
