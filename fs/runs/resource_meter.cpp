@@ -20,13 +20,13 @@ namespace artfs {
 
 namespace {
 
-constexpr int receive_buffer = 8 << 20;  // some seven thousand exits
+constexpr int exits_buffer = 8 << 20;  // some seven thousand exits
 // A storm of exits wakes the thread this rarely.
 constexpr int batch_ms = 20;
 constexpr std::uint16_t oldest_version = 12;
 constexpr std::uint64_t never = UINT64_MAX;
 
-bool in_first_pid_namespace() {
+bool is_in_first_namespace() {
     constexpr std::uint64_t first = 0xEFFFFFFC;  // PROC_PID_INIT_INO
     auto facts = system_processes().facts(getpid());
     return facts && facts->pid_namespace == first;
@@ -114,7 +114,7 @@ std::optional<std::uint16_t> family_of_taskstats(int socket) {
 }
 
 // Exits on every processor there may be.
-bool subscribe(int socket) {
+bool subscribe_to_exits(int socket) {
     auto family = family_of_taskstats(socket);
     auto processors = sysconf(_SC_NPROCESSORS_CONF);
     if (!family || processors < 1) return false;
@@ -127,17 +127,17 @@ bool subscribe(int socket) {
 }  // namespace
 
 std::unique_ptr<ResourceMeter> ResourceMeter::open() {
-    if (geteuid() != 0 || !in_first_pid_namespace()) return nullptr;
+    if (geteuid() != 0 || !is_in_first_namespace()) return nullptr;
     Fd netlink(socket(PF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     if (!netlink || bind(netlink.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
         return nullptr;
-    setsockopt(netlink.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer);
+    setsockopt(netlink.get(), SOL_SOCKET, SO_RCVBUFFORCE, &exits_buffer, sizeof exits_buffer);
     timeval patience{1, 0};
     setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     Fd stop(eventfd(0, EFD_CLOEXEC));
-    if (!stop || !subscribe(netlink.get())) return nullptr;
+    if (!stop || !subscribe_to_exits(netlink.get())) return nullptr;
     return std::unique_ptr<ResourceMeter>(new ResourceMeter(std::move(netlink), std::move(stop)));
 }
 

@@ -16,7 +16,7 @@ using namespace artfs;
 
 namespace {
 
-void burn(double seconds) {
+void use_processor(double seconds) {
     timespec time{};
     do clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     while (static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9 < seconds);
@@ -29,7 +29,7 @@ void read_zeros(std::size_t bytes) {
     close(fd);
 }
 
-ProcessKey key_of(pid_t pid) { return {pid, read_stat(pid).value().start_ticks}; }
+ProcessKey living_key(pid_t pid) { return {pid, read_stat(pid).value().start_ticks}; }
 
 }  // namespace
 
@@ -43,10 +43,10 @@ TEST_CASE("A process that was reaped is known with its threads and the children 
     test::Signal go;
     test::Child child([&] {
         go.wait();
-        std::thread thread([] { burn(0.1); });
+        std::thread thread([] { use_processor(0.1); });
         pid_t inner = fork();
         if (inner == 0) {
-            burn(0.1);
+            use_processor(0.1);
             read_zeros(8 << 20);
             _exit(0);
         }
@@ -55,7 +55,7 @@ TEST_CASE("A process that was reaped is known with its threads and the children 
         read_zeros(1 << 20);
         return 0;
     });
-    auto key = key_of(child.pid());
+    auto key = living_key(child.pid());
     CHECK_FALSE(meter->of(key));  // it lives
     go.send();
     child.reap();
@@ -85,7 +85,7 @@ TEST_CASE("A storm of exits does not lose what matters", "[meter]") {
         }
         return 0;
     });
-    auto key = key_of(child.pid());
+    auto key = living_key(child.pid());
     go.send();
     child.reap();
     auto took = meter->of(key);
