@@ -18,11 +18,11 @@ Result<Filesystem::Side> Filesystem::side_of_rename(Request& request, NodeId dir
     auto dir = resolve_directory(directory);
     if (!dir) return tl::unexpected(dir.error());
     if (auto refused = refuse_name(*dir, name); !refused) return tl::unexpected(refused.error());
-    auto found = dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name);
-    if (const auto* ranked = std::get_if<Ranked>(&found);
+    Side side{*dir, name, dir->view->overlay.find(mount_.loader.nodes(), dir->node->number, name)};
+    if (const auto* ranked = std::get_if<Ranked>(&side.found);
         ranked != nullptr && ranked->entry.kind == Kind::directory)
-        found = &enter_directory(request, *dir->view, dir->node->number, *ranked);
-    return Side{*dir, name, std::move(found)};
+        side.found = &enter_directory(request, *dir->view, dir->node->number, *ranked);
+    return side;
 }
 
 // What a side leads to, as the node it is in the other side's directory. `fresh` is the next number
