@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
 #include <functional>
 
 #include "mounted/harness.h"
@@ -83,6 +84,12 @@ void walk_together(Twin& draft, Twin& plain, unsigned steps) {
     }
 }
 
+// The same file in both. A run that only makes directories makes no version.
+void put_in_both(const fs::path& draft, const fs::path& plain, unsigned round) {
+    for (const auto& directory : {draft, plain})
+        std::ofstream(directory / ("put." + std::to_string(round))) << round;
+}
+
 // What a version leaves of a plain directory: hard links are files of their own, FIFOs are gone.
 fs::path as_sealed(const TestMount& mount, const fs::path& plain, const std::string& name) {
     auto next = mount.directory() / name;
@@ -127,6 +134,7 @@ TEST_CASE("random operations: a draft is as a plain directory, and so is the ver
             Twin a(seed + round, draft);
             Twin b(seed + round, plain);
             walk_together(a, b, 250);
+            put_in_both(draft, plain, round);
             if (round % 2 == 1) {
                 // A seal in mid-run: the run goes on on what it sealed.
                 a.let_go();
@@ -168,6 +176,7 @@ TEST_CASE("random operations: what was synced is there after the daemon was kill
             Twin a(seed + round, draft);
             Twin b(seed + round, plain);
             walk_together(a, b, 200);
+            put_in_both(draft, plain, round);
             a.let_go();
             b.let_go();
             a.sync_all();
