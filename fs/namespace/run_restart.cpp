@@ -12,6 +12,20 @@ namespace artfs {
 
 namespace {
 constexpr unsigned look_for_exit_ms = 250;
+
+// The frozen tree that others build on. In the catalog it may be another by now: the version that
+// was made of it, or what an earlier promotion made of it; but their drafts have directories of
+// this one, and must be told what became of these.
+std::optional<TreeId> tree_built_on(const Session& session, const VersionId& promised) {
+    for (const auto& [serial, view] : session.views()) {
+        const auto* base = session.view_base(view.base_serial);
+        if (base != nullptr && base->base.version == promised) return base->base.tree;
+    }
+    for (const auto& [number, pending] : session.pending_seals())
+        for (const auto& draft : pending.order.drafts)
+            if (draft.base.version == promised) return draft.base.tree;
+    return std::nullopt;
+}
 }  // namespace
 
 std::string held_name(const ProcessKey& process) {
@@ -122,14 +136,15 @@ void RunKeeper::find_seals() {
     for (auto [number, pending] : mount_.session.pending_seals()) {
         auto txn = mount_.store.catalog().read();
         for (auto& draft : pending.order.drafts) {
+            auto built_on = tree_built_on(mount_.session, draft.promised);
             if (auto made = txn->version(draft.promised)) {
-                draft.frozen_as = made->tree;
+                draft.frozen_as = built_on.value_or(made->tree);
                 draft.head.reset();
                 continue;
             }
             auto record = txn->draft(draft.id);
             if (!record || record->promised != draft.promised || !record->frozen_tree) continue;
-            draft.frozen_as = record->frozen_tree;
+            draft.frozen_as = built_on ? built_on : record->frozen_tree;
             draft.head.reset();
             auto merged = record->merged_with ? txn->version(*record->merged_with) : std::nullopt;
             if (merged) draft.head = Head{{merged->tree, merged->id}, txn->snapshot(merged->tree)};

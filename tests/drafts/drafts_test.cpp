@@ -450,6 +450,19 @@ TEST_CASE("a frozen tree is built on before it is hashed") {
         second.overlay.promote(promotion);
         CHECK(second.overlay.node(root_number)->base == promotion.snapshot.root);
     }
+    SECTION("and sealed a second time, the first worker having died before it could tell") {
+        REQUIRE(finish(bench.context(), a.order, a.trees, *hash(bench.context(), a.trees)));
+        a.order.drafts[0].frozen_as = a.base.tree;
+        auto trees = freeze(bench.context(), a.order);
+        REQUIRE(trees);
+        auto again = finish(bench.context(), a.order, *trees, *hash(bench.context(), *trees));
+        REQUIRE(again);
+        const auto& promotion = *again->front().promotion;
+        CHECK(promotion.base.version == a.base.version);
+        second.overlay.promote(promotion);
+        CHECK(second.overlay.node(root_number)->base == promotion.snapshot.root);
+        CHECK(bench.store->catalog().read()->versions(bench.artifact.id).size() == 1);
+    }
     SECTION("and kept when the mount goes away") {
         REQUIRE(recover(bench.context()));
         CHECK(seal_kept(bench.context(), b.order.run.id).error().code == EBUSY);
