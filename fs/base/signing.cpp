@@ -51,10 +51,9 @@ Result<std::string> sign(const std::string& pem, std::string_view message) {
     if (!key) return fail(EINVAL, "it holds no private key in PEM form without a passphrase");
     Context context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
     std::size_t size = 0;
-    bool good =
-        EVP_DigestSignInit(context.get(), nullptr, digest_for(key.get()), nullptr, key.get()) ==
-            1 &&
-        EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size()) == 1;
+    bool good = EVP_DigestSignInit(context.get(), nullptr, digest_for(key.get()), nullptr,
+                                   key.get()) == 1 &&
+                EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size()) == 1;
     std::string signature(size, '\0');
     good = good && EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
                                   &size, octets(message), message.size()) == 1;

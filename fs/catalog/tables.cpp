@@ -15,9 +15,8 @@
 //   logged_by       version run segment             u8(LogKind)
 //   drafts          id                              CBOR DraftRecord
 //   draft_rows      draft key                       drafts/ knows the form
-//   records         digest                          tree nodes and snapshots,
-//   objects/tree_format.cpp settings        key                             value; "counter/NAME":
-//   u64(next)
+//   records         digest                          nodes and snapshots of trees (tree_format.cpp)
+//   settings        key                             value; "counter/NAME": u64(next)
 #include <cstring>
 
 #include "base/bytes.h"
