@@ -225,8 +225,9 @@ Result<OpenReply> Filesystem::open_to_read(Request& request, NodeId node, const 
             KeptText{handle.fh, std::make_shared<const std::string>(own->node->target)});
         return opened(request, handle);
     }
+    const auto backing = backing_of(resolved, node);
     std::shared_ptr<DataFile> file;
-    if (own != nullptr && own->node->staging != 0 && !backing_of(resolved, node))
+    if (own != nullptr && own->node->staging != 0 && !backing)
         file = mount_.files.staging(own->node->staging);
     if (who.is(Role::observer)) runs_.see_pipeline(request, *who.caller);
     if (who.is(Role::observer))
@@ -238,7 +239,7 @@ Result<OpenReply> Filesystem::open_to_read(Request& request, NodeId node, const 
             runs_.read_through(request, *who.run, *view);
     }
     if (file) held_[handle.fh] = std::move(file);
-    auto reply = opened(request, handle, backing_of(resolved, node));
+    auto reply = opened(request, handle, backing);
     reply.no_flush = !handle.launcher;  // else nothing of ours happens at a reader's close
     return reply;
 }
