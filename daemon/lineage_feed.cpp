@@ -52,14 +52,11 @@ LineageFeed::~LineageFeed() {
 
 void LineageFeed::work() {
     while (true) {
+        bool last = false;
         {
             std::unique_lock lock(mutex_);
-            stopping_.wait_for(lock, between_looks, [this] { return stop_; });
+            last = stopping_.wait_for(lock, between_looks, [this] { return stop_; });
         }
-        const bool last = [this] {
-            std::lock_guard lock(mutex_);
-            return stop_;
-        }();
         try {
             look(last);
             if (last) next_try_ = {};

@@ -1,8 +1,7 @@
 #include "catalog/codec.h"
 
-#include "catalog/binary_json.h"
-
 #include "base/bytes.h"
+#include "catalog/binary_json.h"
 
 namespace artfs {
 
@@ -87,7 +86,7 @@ void get(const Json& in, const char* key, std::optional<T>& value) {
     if (auto found = in.find(key); found != in.end()) value = found->get<T>();
 }
 
-Json resources_json(const Resources& resources) {
+Json resources_row(const Resources& resources) {
     Json out = Json::object();
     set(out, "memory", resources.peak_memory);
     set(out, "user", resources.user_us);
@@ -97,7 +96,7 @@ Json resources_json(const Resources& resources) {
     return out;
 }
 
-Resources resources_of(const Json& in) {
+Resources resources_of_row(const Json& in) {
     Resources resources;
     get(in, "memory", resources.peak_memory);
     get(in, "user", resources.user_us);
@@ -107,14 +106,14 @@ Resources resources_of(const Json& in) {
     return resources;
 }
 
-Json history_json(const HistoryEntry& entry) {
+Json history_row(const HistoryEntry& entry) {
     return {{"when", time_json(entry.when)},
             {"who", entry.who},
             {"what", entry.what},
             {"detail", entry.detail}};
 }
 
-HistoryEntry history_of(const Json& in) {
+HistoryEntry history_of_row(const Json& in) {
     HistoryEntry entry;
     entry.when = time_of(in.at("when"));
     entry.who = in.value("who", "");
@@ -226,7 +225,7 @@ std::string encode(const RunRecord& record) {
     for (const auto& peek : record.peeks)
         peeks.push_back({binary(peek.artifact.view()), peek.run, binary(peek.path)});
     Json history = Json::array();
-    for (const auto& entry : record.history) history.push_back(history_json(entry));
+    for (const auto& entry : record.history) history.push_back(history_row(entry));
     Json out{{"id", binary(record.id.view())},
              {"project", record.project},
              {"name", record.name},
@@ -252,7 +251,7 @@ std::string encode(const RunRecord& record) {
              {"segments", record.segments},
              {"pins", pins},
              {"peeks", peeks},
-             {"resources", resources_json(record.resources)},
+             {"resources", resources_row(record.resources)},
              {"history", history},
              {"root_pid", record.root_pid},
              {"boot_id", record.boot_id}};
@@ -303,9 +302,10 @@ RunRecord decode_run(std::string_view bytes) {
             for (const auto& peek : in.at("peeks"))
                 record.peeks.push_back(
                     {id_of<ArtifactId>(peek.at(0)), peek.at(1), std::string(bytes_of(peek.at(2)))});
-        if (in.contains("resources")) record.resources = resources_of(in.at("resources"));
+        if (in.contains("resources")) record.resources = resources_of_row(in.at("resources"));
         if (in.contains("history"))
-            for (const auto& entry : in.at("history")) record.history.push_back(history_of(entry));
+            for (const auto& entry : in.at("history"))
+                record.history.push_back(history_of_row(entry));
         record.root_pid = in.value("root_pid", 0);
         record.boot_id = in.value("boot_id", "");
         get(in, "exit_code", record.exit_code);
@@ -360,9 +360,9 @@ DraftRecord decode_draft(std::string_view bytes) {
     });
 }
 
-std::string encode(const HistoryEntry& entry) { return pack(history_json(entry)); }
+std::string encode(const HistoryEntry& entry) { return pack(history_row(entry)); }
 
-HistoryEntry decode_history(std::string_view bytes) { return unpack(bytes, history_of); }
+HistoryEntry decode_history(std::string_view bytes) { return unpack(bytes, history_of_row); }
 
 std::string named_key(std::string_view project, std::string_view name) {
     return Encoder().raw(project).u8(0).raw(name).take();
