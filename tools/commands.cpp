@@ -108,7 +108,7 @@ const std::vector<Command>& commands() {
          1, false, log_options, run_log},
         {"show", "REF | RUN", "everything about a version or a run", 1, 1, false, json_option,
          run_show},
-        {"cat", "REF/path", "a file's bytes", 1, 1, false, no_options, run_cat},
+        {"cat", "REF/path | @RUN/path", "a file's bytes", 1, 1, false, no_options, run_cat},
         {"diff", "REF REF [--stat | --content]", "what differs between two versions or runs", 2, 2,
          false, diff_options, run_diff},
         {"describe", "REF | RUN TEXT", "say what a version or a run is", 2, 2, false, no_options,

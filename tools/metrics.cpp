@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "command.h"
+#include "drafts/draft_files.h"
 #include "metrics.h"
 #include "output.h"
 #include "ref.h"
@@ -20,13 +21,7 @@ using Json = nlohmann::json;
 constexpr std::size_t spark_width = 32;
 
 AllSeries metrics_of(Reader& reader, const RunRecord& run) {
-    // Of a run that lives, the mount has them.
-    std::optional<std::string> text;
-    if (!run.data && run.state == RunState::running && !reader.site().mountpoint.empty())
-        if (auto live =
-                read_file(reader.site().mountpoint / ".art" / "runs" / run.name / "metrics.jsonl"))
-            text = *live;
-    return text ? parse_metrics(*text) : all_metrics(reader.reading(), run);
+    return all_metrics(reader.reading(), run, draft_files(reader.reading(), run));
 }
 
 std::string shown(double value) { return fmt::format("{:.6g}", value); }

@@ -1,10 +1,10 @@
-// art show, art cat.
-#include <fcntl.h>
+// art show.
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include "command.h"
+#include "drafts/draft_files.h"
+#include "lineage/event_media.h"
+#include "lineage/text.h"
 #include "metrics.h"
 #include "output.h"
 #include "ref.h"
@@ -114,20 +114,61 @@ std::string run_text(const Json& run) {
     return text;
 }
 
+// [{"path":…,"size":…}] of the run's media: files below media/, and what event files have.
+Json media_of(Reader& reader, const RunRecord& run) {
+    constexpr std::uint64_t most_text = 2000;
+    auto at = reader.reading();
+    auto unsealed = draft_files(at, run);
+    auto list = Json::array();
+    each_written(at, run, unsealed, [&](const WrittenFile& file) {
+        if (!file.artifact.empty() || !file.path.starts_with("media/")) return;
+        Json one{{"size", file.size}};
+        put_name(one, "path", file.path);
+        list.push_back(std::move(one));
+    });
+    for (const auto& media : event_media(at, run, unsealed)) {
+        Json one{{"size", media.length}, {"step", media.step}};
+        put_name(one, "path", media.path());
+        if (media.kind == EventMedia::Kind::text)
+            one["text"] = lossy_utf8(read_written(at.store, media.file, media.offset,
+                                                  std::min(media.length, most_text)));
+        list.push_back(std::move(one));
+    }
+    return list;
+}
+
+std::string media_text(const Json& media) {
+    constexpr std::size_t most = 20;
+    if (media.empty()) return "";
+    std::string text = "\n" + dim("media") + "\n";
+    for (std::size_t i = 0; i < std::min(most, media.size()); ++i) {
+        text += "  " + media[i]["path"].get<std::string>() + "  " + human_size(media[i]["size"]);
+        if (media[i].contains("text")) {
+            auto words = media[i]["text"].get<std::string>();
+            text += "  " + words.substr(0, words.find('\n'));
+        }
+        text += "\n";
+    }
+    if (media.size() > most) text += fmt::format("  and {} more\n", media.size() - most);
+    return text;
+}
+
 }  // namespace
 
 int run_show(const Arguments& arguments) {
     Reader reader(arguments);
     Ref ref = parse_ref(arguments.positional[0]);
     Json document;
-    std::string metrics;
+    std::string data;
     bool run = names_run(reader.txn(), reader.project(), ref);
     if (run) {
         auto record = find_run(reader.txn(), reader.project(), ref.name);
         auto live = reader.live_data(record);
         document = describe_run(reader.reading(), record, Detail::full,
                                 live.value("config", Json()), live.value("summary", Json()));
-        if (!arguments.flag("json")) metrics = metrics_of_run(reader, record);
+        document["media"] = media_of(reader, record);
+        if (!arguments.flag("json"))
+            data = media_text(document["media"]) + metrics_of_run(reader, record);
     } else {
         document = describe_version(
             reader.reading(), find_version(reader.txn(), reader.project(), ref), Detail::full);
@@ -135,46 +176,8 @@ int run_show(const Arguments& arguments) {
     if (arguments.flag("json"))
         show_json(document);
     else
-        show_text(run ? run_text(document) + metrics : version_text(document));
+        show_text(run ? run_text(document) + data : version_text(document));
     return exit_done;
-}
-
-int run_cat(const Arguments& arguments) {
-    Reader reader(arguments);
-    Ref ref = parse_ref(arguments.positional[0]);
-    if (ref.run || ref.path.empty())
-        throw Failure(exit_usage, "name a file of a version, like mnist-raw:v0/training.pt");
-    auto version = find_version(reader.txn(), reader.project(), ref);
-    auto snapshot = reader.txn().snapshot(version.tree);
-    Digest digest;
-    auto at = reader.reading();
-    if (ref.path == ".art/metadata.json" && snapshot.metadata) {
-        digest = snapshot.metadata->digest;
-    } else {
-        auto found = find_path(at.nodes, snapshot.root, ref.path);
-        if (!found)
-            throw Failure(exit_not_found,
-                          "no file '" + ref.path + "' in that version: art ls lists them");
-        if (found->entry.kind == Kind::directory)
-            throw Failure(exit_refused, "'" + ref.path + "' is a directory: art ls lists it");
-        if (found->entry.kind == Kind::symlink) {
-            std::printf("%s", found->entry.target.c_str());
-            return exit_done;
-        }
-        digest = found->entry.digest;
-    }
-    auto object = value_of(reader.store().objects().open(digest));
-    signal(SIGPIPE, SIG_IGN);
-    std::string chunk(1U << 20U, '\0');
-    while (true) {
-        auto got = read(object.fd.get(), chunk.data(), chunk.size());
-        if (got < 0) fail_with({EIO, "reading the object failed: art fsck checks the store"});
-        if (got == 0) return exit_done;
-        auto written = write_all(STDOUT_FILENO,
-                                 std::string_view(chunk).substr(0, static_cast<std::size_t>(got)));
-        if (!written && written.error().code == EPIPE) return exit_done;
-        if (!written) fail_with(written.error());
-    }
 }
 
 }  // namespace artfs

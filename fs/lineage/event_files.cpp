@@ -123,8 +123,9 @@ std::optional<double> number_in(std::string_view bytes, std::uint64_t type) {
     return std::nullopt;
 }
 
+using Wire = Message::Wire;
+
 std::optional<double> scalar_in(std::string_view tensor) {
-    using Wire = Message::Wire;
     std::uint64_t type = 0;
     std::string_view content;
     std::optional<double> value;
@@ -149,8 +150,7 @@ std::optional<double> scalar_in(std::string_view tensor) {
     return value ? value : number_in(content, type);
 }
 
-void read_value(std::string_view bytes, double step, std::map<std::string, Series>& all) {
-    using Wire = Message::Wire;
+void read_scalar(std::string_view bytes, double step, std::map<std::string, Series>& all) {
     std::string_view tag;
     std::optional<double> scalar;
     Message message(bytes);
@@ -166,6 +166,74 @@ void read_value(std::string_view bytes, double step, std::map<std::string, Serie
     series.values.push_back(*scalar);
 }
 
+// The first field of that number, if it is bytes.
+std::string_view bytes_in(std::string_view bytes, std::uint64_t field) {
+    Message message(bytes);
+    while (message.next())
+        if (message.field == field && message.wire == Wire::bytes) return message.bytes;
+    return {};
+}
+
+class MediaReader {
+public:
+    explicit MediaReader(std::string_view file) : file_(file) {}
+
+    void read(std::string_view bytes, double step) {
+        std::string_view tag;
+        std::string_view plugin_now;
+        std::vector<std::string_view> strings;
+        Message message(bytes);
+        while (message.next()) {
+            if (message.wire != Wire::bytes) continue;
+            if (message.field == 1) tag = message.bytes;
+            if (message.field == 4) strings = {bytes_in(message.bytes, 4)};
+            if (message.field == 8) strings = strings_in(message.bytes);
+            if (message.field == 9) plugin_now = bytes_in(bytes_in(message.bytes, 1), 1);
+        }
+        if (tag.empty()) return;
+        if (!plugin_now.empty()) plugins_.try_emplace(std::string(tag), plugin_now);
+        auto plugin = plugins_.find(tag);
+        bool texts = plugin != plugins_.end() && plugin->second == "text";
+        for (auto one : strings)
+            if (texts || !picture_format(one).empty())
+                media_.push_back(
+                    {texts ? EventMedia::Kind::text : EventMedia::Kind::image, std::string(tag),
+                     step, static_cast<std::uint64_t>(one.data() - file_.data()), one.size()});
+    }
+    std::vector<EventMedia> take() { return std::move(media_); }
+
+private:
+    static std::vector<std::string_view> strings_in(std::string_view tensor) {
+        std::vector<std::string_view> strings;
+        Message message(tensor);
+        while (message.next())
+            if (message.field == 8 && message.wire == Wire::bytes) strings.push_back(message.bytes);
+        return strings;
+    }
+
+    std::string_view file_;
+    std::map<std::string, std::string, std::less<>> plugins_;  // by tag
+    std::vector<EventMedia> media_;
+};
+
+// Calls `visit` with each Summary.Value and its step.
+template <class Visit>
+void each_value(std::string_view file, const Visit& visit) {
+    while (auto record = next_record(file)) {
+        double step = 0;
+        std::string_view summary;
+        Message event(*record);
+        while (event.next()) {
+            if (event.field == 2 && event.wire == Wire::varint)
+                step = static_cast<double>(static_cast<std::int64_t>(event.integer));
+            if (event.field == 5 && event.wire == Wire::bytes) summary = event.bytes;
+        }
+        Message values(summary);
+        while (values.next())
+            if (values.field == 1 && values.wire == Wire::bytes) visit(values.bytes, step);
+    }
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -175,23 +243,26 @@ std::uint32_t crc32c(std::string_view bytes) {
     return ~crc;
 }
 
+std::string picture_format(std::string_view beginning) {
+    using namespace std::string_view_literals;
+    if (beginning.starts_with("\x89PNG\r\n\x1a\n"sv)) return "png";
+    if (beginning.starts_with("\xff\xd8\xff"sv)) return "jpg";
+    if (beginning.starts_with("GIF8"sv)) return "gif";
+    if (beginning.starts_with("RIFF"sv) && beginning.substr(4).substr(0, 8).ends_with("WEBP"sv))
+        return "webp";
+    return "";
+}
+
 std::map<std::string, Series> parse_event_file(std::string_view file) {
     std::map<std::string, Series> all;
-    while (auto record = next_record(file)) {
-        double step = 0;
-        std::string_view summary;
-        Message event(*record);
-        while (event.next()) {
-            if (event.field == 2 && event.wire == Message::Wire::varint)
-                step = static_cast<double>(static_cast<std::int64_t>(event.integer));
-            if (event.field == 5 && event.wire == Message::Wire::bytes) summary = event.bytes;
-        }
-        Message values(summary);
-        while (values.next())
-            if (values.field == 1 && values.wire == Message::Wire::bytes)
-                read_value(values.bytes, step, all);
-    }
+    each_value(file, [&](std::string_view value, double step) { read_scalar(value, step, all); });
     return all;
+}
+
+std::vector<EventMedia> media_in_event_file(std::string_view file) {
+    MediaReader reader(file);
+    each_value(file, [&](std::string_view value, double step) { reader.read(value, step); });
+    return reader.take();
 }
 
 }  // namespace artfs

@@ -113,6 +113,15 @@ std::optional<std::size_t> step_column(const std::vector<std::string>& names) {
     return std::nullopt;
 }
 
+// What a file of that name may be.
+MetricSource kind_of_name(std::string_view path) {
+    auto file = lower(path.substr(path.rfind('/') + 1));
+    if (file.find("tfevents") != std::string::npos) return MetricSource::events;
+    if (file.ends_with(".csv") || file.ends_with(".tsv")) return MetricSource::table;
+    if (file.ends_with(".jsonl") || file.ends_with(".ndjson")) return MetricSource::lines;
+    return MetricSource::none;
+}
+
 bool name_says_so(const std::string& file) {
     auto stem = file.substr(0, file.rfind('.'));
     return stem == "log" || stem == "results" || stem.find("metrics") != std::string::npos ||
@@ -143,38 +152,20 @@ void append(AllSeries& all, AllSeries more) {
     }
 }
 
-std::string text_of(const Reading& at, const Digest& digest, std::uint64_t most) {
-    auto object = at.store.objects().open(digest);
-    if (!object) return "";
-    std::string text(std::min(object->length, most), '\0');
-    std::size_t have = 0;
-    while (have < text.size()) {
-        auto got = pread(object->fd.get(), text.data() + have, text.size() - have,
-                         static_cast<off_t>(object->offset + have));
-        if (got <= 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    text.resize(have);
-    return text;
-}
-
 class Collector {
 public:
     explicit Collector(const Reading& at) : at_(at) {}
 
-    // `where` is "" or "ARTIFACT/".
-    void file(const std::string& where, const std::string& path, const Entry& entry) {
-        if (entry.kind != Kind::file || entry.size == 0) return;
+    void file(const WrittenFile& file) {
         // Most names are none of these: their bytes are not looked at.
-        if (metric_source(path, "{\"step\":0,\"x\":0}\nstep\n") == MetricSource::none) return;
-        auto source = metric_source(path, text_of(at_, entry.digest, beginning_bytes));
+        if (kind_of_name(file.path) == MetricSource::none) return;
+        auto source = metric_source(file.path, read_written(at_.store, file, 0, beginning_bytes));
         if (source == MetricSource::none) return;
-        auto text = text_of(at_, entry.digest, most_bytes);
-        std::string label = where + path;
+        auto text = read_written(at_.store, file, 0, most_bytes);
+        std::string label = file.label();
         AllSeries series;
         if (source == MetricSource::events) {
-            label = label.substr(0, std::min(label.rfind('/'), label.size()));
-            if (label == where + path) label = "events";
+            label = event_label(file);
             series = parse_event_file(text);
         }
         if (source == MetricSource::table) series = parse_table(text);
@@ -203,53 +194,45 @@ private:
     std::vector<Found> found_;
 };
 
-// What a run wrote of the version: what carried over from its parent is another's.
-void files_of_version(const Reading& at, const VersionRecord& version, Collector& into) {
-    auto artifact = at.txn.artifact(version.artifact);
-    if (!artifact || version.gone) return;
-    auto parent = version.parent ? at.txn.version(version.artifact, *version.parent) : std::nullopt;
-    DirRef before = parent && !parent->gone ? at.txn.snapshot(parent->tree).root : empty_dir();
-    diff(at.nodes, before, at.txn.snapshot(version.tree).root, false, [&](const Difference& file) {
-        if (file.after != nullptr) into.file(artifact->name + "/", file.path, *file.after);
-    });
+bool is_own(const WrittenFile& file) {
+    return file.artifact.empty() && file.path == "metrics.jsonl";
 }
 
-AllSeries found_beside(const Reading& at, const RunRecord& run, const AllSeries& own) {
+AllSeries own_metrics(const Reading& at, const RunRecord& run, const Unsealed& unsealed) {
+    AllSeries all;
+    for (const auto& file : unsealed)
+        if (is_own(file)) all = parse_metrics(read_written(at.store, file, 0, most_bytes));
+    if (!run.data) return all;
+    auto found = find_path(at.nodes, at.txn.snapshot(*run.data).root, "metrics.jsonl");
+    if (!found || found->entry.kind != Kind::file) return all;
+    return parse_metrics(
+        read_written(at.store, {"", "metrics.jsonl", found->entry.size, found->entry.digest, {}}, 0,
+                     most_bytes));
+}
+
+AllSeries found_beside(const Reading& at, const RunRecord& run, const Unsealed& unsealed,
+                       const AllSeries& own) {
     Collector found(at);
-    if (run.data)
-        walk(at.nodes, at.txn.snapshot(*run.data).root,
-             [&](const std::string& path, const Entry& entry, std::uint32_t) {
-                 if (path != "metrics.jsonl") found.file("", path, entry);
-             });
-    std::set<VersionId> seen;
-    for (const auto& log : at.txn.logs_of(run.id)) {
-        auto version = at.txn.version(log.version);
-        if (version && log.kind == LogKind::logged && seen.insert(version->id).second)
-            files_of_version(at, *version, found);
-    }
+    each_written(at, run, unsealed, [&](const WrittenFile& file) {
+        if (!is_own(file)) found.file(file);
+    });
     return found.take(own);
-}
-
-AllSeries own_metrics(const Reading& at, const RunRecord& run) {
-    auto text = metrics_text(at, run);
-    return text ? parse_metrics(*text) : AllSeries();
 }
 
 }  // namespace
 
 MetricSource metric_source(std::string_view path, std::string_view beginning) {
     auto file = lower(path.substr(path.rfind('/') + 1));
-    if (file.find("tfevents") != std::string::npos) return MetricSource::events;
-    if (file.ends_with(".csv") || file.ends_with(".tsv")) {
+    auto kind = kind_of_name(path);
+    bool is = kind == MetricSource::events;
+    if (kind == MetricSource::table) {
         char separator = ',';
         auto text = beginning;
         auto header = header_of(text, separator);
-        bool is = !header.empty() && (name_says_so(file) || step_column(header));
-        return is ? MetricSource::table : MetricSource::none;
+        is = !header.empty() && (name_says_so(file) || step_column(header));
     }
-    if (!file.ends_with(".jsonl") && !file.ends_with(".ndjson")) return MetricSource::none;
-    bool is = name_says_so(file) || has_step_key(first_line(beginning));
-    return is ? MetricSource::lines : MetricSource::none;
+    if (kind == MetricSource::lines) is = name_says_so(file) || has_step_key(first_line(beginning));
+    return is ? kind : MetricSource::none;
 }
 
 AllSeries parse_table(std::string_view text) {
@@ -278,14 +261,20 @@ AllSeries parse_table(std::string_view text) {
     return all;
 }
 
-AllSeries found_metrics(const Reading& at, const RunRecord& run) {
-    return found_beside(at, run, own_metrics(at, run));
+AllSeries found_metrics(const Reading& at, const RunRecord& run, const Unsealed& unsealed) {
+    return found_beside(at, run, unsealed, own_metrics(at, run, unsealed));
 }
 
-AllSeries all_metrics(const Reading& at, const RunRecord& run) {
-    auto all = own_metrics(at, run);
-    all.merge(found_beside(at, run, all));
+AllSeries all_metrics(const Reading& at, const RunRecord& run, const Unsealed& unsealed) {
+    auto all = own_metrics(at, run, unsealed);
+    all.merge(found_beside(at, run, unsealed, all));
     return all;
+}
+
+std::string event_label(const WrittenFile& file) {
+    auto label = file.label();
+    auto slash = label.rfind('/');
+    return slash == std::string::npos ? "events" : label.substr(0, slash);
 }
 
 }  // namespace artfs

@@ -120,13 +120,6 @@ std::map<std::string, Series> parse_metrics(std::string_view lines,
     return all;
 }
 
-std::optional<std::string> metrics_text(const Reading& at, const RunRecord& run) {
-    if (!run.data) return std::nullopt;
-    auto found = find_path(at.nodes, at.txn.snapshot(*run.data).root, "metrics.jsonl");
-    if (!found || found->entry.kind != Kind::file) return std::nullopt;
-    return object_text(at.store, found->entry.digest);
-}
-
 std::string sparkline(const std::vector<double>& values, std::size_t width) {
     static constexpr const char* bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     std::size_t columns = std::min(width, values.size());

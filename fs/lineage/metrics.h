@@ -3,13 +3,10 @@
 
 #include <cstddef>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "lineage/describe.h"
 
 namespace artfs {
 
@@ -24,9 +21,6 @@ std::map<std::string, Series> parse_metrics(std::string_view lines);
 // The first of `step_names` that a line has is its step.
 std::map<std::string, Series> parse_metrics(std::string_view lines,
                                             std::span<const std::string_view> step_names);
-
-// metrics.jsonl of a run that is over.
-std::optional<std::string> metrics_text(const Reading& at, const RunRecord& run);
 
 // "▁▂▅█": at most `width` columns, each the mean of its part of the series. Values that are no
 // numbers are gaps.

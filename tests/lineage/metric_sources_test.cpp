@@ -112,6 +112,48 @@ TEST_CASE("an event file is read up to where it makes no sense") {
             .empty());
 }
 
+TEST_CASE("event files have pictures and texts, as TensorFlow 1, 2 and PyTorch write them") {
+    const std::string png = std::string("\x89PNG\r\n\x1a\n", 8) + std::string(9, 'p');
+    const std::string jpeg = "\xff\xd8\xff\xe0 jpeg";
+    auto plugin = [](const std::string& name) {
+        return bytes_field(9, bytes_field(1, bytes_field(1, name)));
+    };
+    auto strings = [](const std::vector<std::string>& of) {
+        std::string proto = "\x08\x07";
+        for (const auto& one : of) proto += bytes_field(8, one);
+        return bytes_field(8, proto);
+    };
+    auto value = [](const std::string& tag, const std::string& rest) {
+        return bytes_field(1, bytes_field(1, tag) + rest);
+    };
+    std::string file = event(1, scalar("loss", 1)) +
+                       event(10, value("one", bytes_field(4, "\x08\x08" + bytes_field(4, png)))) +
+                       event(20, value("two", strings({"8", "8", png, jpeg}) + plugin("images"))) +
+                       event(30, value("note", strings({"# words"}) + plugin("text"))) +
+                       // What a tag is of is said once.
+                       event(40, value("note", strings({"more"}))) +
+                       event(50, value("other", strings({"raw"}) + plugin("hparams"))) +
+                       event(60, value("wrong", bytes_field(4, bytes_field(4, "RIFF"))));
+    auto media = media_in_event_file(file);
+    REQUIRE(media.size() == 5);
+    auto bytes = [&](std::size_t i) { return file.substr(media[i].offset, media[i].length); };
+    CHECK((media[0].tag == "one" && media[0].step == 10 && bytes(0) == png));
+    CHECK((media[1].tag == "two" && bytes(1) == png && bytes(2) == jpeg));
+    CHECK((media[3].kind == EventMedia::Kind::text && bytes(3) == "# words"));
+    CHECK((media[4].kind == EventMedia::Kind::text && media[4].step == 40 && bytes(4) == "more"));
+    CHECK(parse_event_file(file).size() == 1);
+    CHECK(picture_format(jpeg) == "jpg");
+    CHECK(picture_format("RIFF1234WEBPVP8") == "webp");
+    CHECK(picture_format("RIFF1234").empty());
+    // Cut or spoilt anywhere: what is listed lies within the file.
+    for (std::size_t at = 0; at < file.size(); ++at) {
+        for (const auto& bad :
+             {file.substr(0, at), file.substr(0, at) + "\xff" + file.substr(at + 1)})
+            for (const auto& one : media_in_event_file(bad))
+                REQUIRE(one.offset + one.length <= bad.size());
+    }
+}
+
 TEST_CASE("tables have series by their header") {
     auto all = parse_table(
         "\xEF\xBB\xBF epoch, train/loss , note,\"acc, top 5\"\r\n"

@@ -6,7 +6,8 @@
 
 namespace {
 
-// Writes events as a SummaryWriter does: events.py FILE TAG VALUE… (steps 0, 10, …).
+// Writes events as a SummaryWriter does: events.py FILE TAG VALUE… (steps 0, 10, …). A value is a
+// number, PICTURE, or TEXT.
 const char* events_py =
     "import struct, sys\n"
     "table = []\n"
@@ -21,7 +22,12 @@ const char* events_py =
     "def field(number, data): return bytes([number << 3 | 2, len(data)]) + data\n"
     "with open(sys.argv[1], 'wb') as out:\n"
     "    for i, value in enumerate(sys.argv[3:]):\n"
-    "        one = field(1, sys.argv[2].encode()) + b'\\x15' + struct.pack('<f', float(value))\n"
+    "        one = field(1, sys.argv[2].encode())\n"
+    "        if value == 'PICTURE': one += field(4, field(4, b'\\x89PNG\\r\\n\\x1a\\n' + "
+    "bytes(20)))\n"
+    "        elif value == 'TEXT': one += field(8, b'\\x08\\x07' + field(8, b'some words')) + "
+    "field(9, field(1, field(1, b'text')))\n"
+    "        else: one += b'\\x15' + struct.pack('<f', float(value))\n"
     "        data = b'\\x09' + struct.pack('<d', 1.7e9) + bytes([16, 10 * i]) + field(5, field(1, "
     "one))\n"
     "        size = struct.pack('<Q', len(data))\n"
@@ -79,4 +85,70 @@ TEST_CASE("What unmodified trainers write becomes series of their run", "[metric
                   ".art/run/log.csv; kill -9 $$'")
               .status == 137);
     CHECK(values(mount.json("metrics @killed"), "loss") == nlohmann::json{2});
+}
+
+TEST_CASE("Drafts of live and failed runs have metrics too", "[metrics]") {
+    TestMount mount;
+    mount.ok("mkdir net; mkdir -p net/latest/logs && echo 1 > net/latest/logs/readme");
+    CHECK(mount
+              .sh("art run --name failed -- sh -c 'printf \"step,loss\\n1,2\\n2,1\\n\" > "
+                  "net/latest/logs/log.csv; mkdir net/latest/new; printf \"step,acc\\n1,3\\n\" > "
+                  "net/latest/new/log.csv; exit 3'")
+              .status == 3);
+    auto all = mount.json("metrics @failed");
+    INFO(all.dump());
+    CHECK(values(all, "loss") == nlohmann::json{2, 1});
+    CHECK(values(all, "acc") == nlohmann::json{3});
+    CHECK(mount.art("show @failed").out.find("loss") != std::string::npos);
+    mount.ok("art commit @failed");
+    CHECK(mount.json("metrics @failed") == all);
+    // A run that goes on: what it has written up to now.
+    mount.ok("mkfifo " + (mount.directory() / "go").string());
+    const std::string go = (mount.directory() / "go").string();
+    mount.ok(
+        "art run --name live -- sh -c 'echo \"{\\\"own\\\":5}\" > .art/run/metrics.jsonl; printf "
+        "\"step,loss\\n7,8\\n\" > net/latest/logs/curve.csv; echo > " +
+        go + "; cat " + go + "' > /dev/null 2>&1 & cat " + go);
+    all = mount.json("metrics @live");
+    INFO(all.dump());
+    CHECK(values(all, "own") == nlohmann::json{5});
+    CHECK(values(all, "loss") == nlohmann::json{8});
+    mount.ok("echo > " + go);
+}
+
+TEST_CASE("Pictures and texts of event files are media of their run", "[metrics]") {
+    TestMount mount;
+    mount.ok("mkdir net");
+    const std::string writer = (mount.directory() / "events.py").string();
+    mount.ok("cat > " + writer + " <<'END'\n" + std::string(events_py) + "END");
+    const std::string file = "/events.out.tfevents.1.host ";
+    auto train = [&](const std::string& name, const std::string& end) {
+        return mount
+            .sh("art run --name " + name + " -- sh -c 'mkdir -p .art/run/media net/latest/tb; " +
+                "printf PNG > .art/run/media/own.png; python3 " + writer + " .art/run" + file +
+                "note TEXT; python3 " + writer + " net/latest/tb" + file +
+                "samples/a 1 PICTURE PICTURE; " + end + "'")
+            .status;
+    };
+    auto check = [&](const std::string& run) {
+        auto media = mount.json("show @" + run).at("media");
+        INFO(media.dump());
+        REQUIRE(media.size() == 4);
+        CHECK(media[0].at("path") == "media/own.png");
+        CHECK(media[1].at("path") == "events/events/note/0.txt");
+        CHECK(media[1].at("text") == "some words");
+        CHECK(media[2].at("path") == "events/net/tb/samples/a/10.png");
+        CHECK(media[3].at("path") == "events/net/tb/samples/a/20.png");
+        CHECK(media[3].at("size") == 28);
+        auto shown = mount.art("show @" + run).out;
+        CHECK(shown.find("some words") != std::string::npos);
+        CHECK(shown.find("samples/a/20.png") != std::string::npos);
+    };
+    CHECK(train("failed", "exit 3") == 3);
+    check("failed");
+    CHECK(train("good", "true") == 0);
+    check("good");
+    CHECK(mount.ok("art cat @good/events/net/tb/samples/a/20.png | head -c 4") == "\x89PNG");
+    CHECK(mount.ok("art cat @failed/media/own.png") == "PNG");
+    CHECK(mount.art("cat @good/nothing").status == 3);
 }

@@ -1,10 +1,10 @@
 // art ui without a browser: who is let in, what is answered, and that openapi.json says so.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import http from "node:http";
 import { after, before, test } from "node:test";
 import { load } from "./browser.mjs";
-import { hostileFile, project, TestStore } from "./store.mjs";
+import { eventFile, hostileCaption, hostileFile, project, TestStore } from "./store.mjs";
 
 const store = new TestStore();
 before(async () => { store.fill(); await store.serve(); });
@@ -93,6 +93,29 @@ test("a run's page has what other files have of metrics, and what the run took",
   assert.deepEqual([metrics.rows, metrics.shown], [2, 2]);
   const { resources } = await store.api("/runs/curves-1");
   assert.ok(resources.bytes_read > 0 && resources.cpu_user_seconds >= 0, JSON.stringify(resources));
+});
+
+test("pictures and texts of event files are media, while the run lives and when it has failed", async () => {
+  store.input("events", eventFile());
+  const go = `${store.inputs}/go`;
+  const live = store.start("tensorboard-1", "train", `mkdir -p ${store.mount}/board; cp ${store.inputs}/events ${store.mount}/board/latest/events.out.tfevents.1; sync ${store.mount}/board/latest/events.out.tfevents.1; touch ${go}; while [ -e ${go} ]; do sleep 0.1; done; exit 3`);
+  while (!existsSync(go)) await new Promise((done) => setTimeout(done, 50));
+  const check = async () => {
+    store.json("runs");  // what a run has is written down before this answers
+    const media = await store.api("/runs/tensorboard-1/media");
+    assert.deepEqual(media.map(({ path, group, image, caption, text }) => ({ path, group, image, caption, text })), [
+      { path: "events/board/note/6.txt", group: "board/note", image: false, caption: "step 6", text: hostileCaption },
+      { path: "events/board/samples/5.png", group: "board/samples", image: true, caption: "step 5", text: undefined }]);
+    const picture = await store.fetch(`/api/projects/${project}/runs/tensorboard-1/file?path=${media[1].path}`);
+    assert.equal(picture.headers.get("content-type"), "image/png");
+    assert.equal(Buffer.from(await picture.arrayBuffer()).length, media[1].size);
+    assert.deepEqual((await store.api("/runs/tensorboard-1/metrics")).columns, { loss: [0.5], step: [7] });
+  };
+  await check();
+  rmSync(go);
+  await live.over;
+  await check();
+  assert.equal((await store.fetch(`/api/projects/${project}/runs/tensorboard-1/file?path=events/none`)).status, 404);
 });
 
 test("every route is in openapi.json", async () => {

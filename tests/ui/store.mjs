@@ -26,6 +26,28 @@ function png(grey) {
   return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk("IHDR", head), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
 }
 
+// A TensorBoard event file with one picture, one text and one number.
+export function eventFile() {
+  const masked = (bytes) => {
+    let c = ~0;
+    for (const byte of bytes) { c ^= byte; for (let i = 0; i < 8; ++i) c = (c >>> 1) ^ (c & 1 ? 0x82f63b78 : 0); }
+    c = ~c >>> 0;
+    const out = Buffer.alloc(4);
+    out.writeUInt32LE((((c >>> 15) | (c << 17)) + 0xa282ead8) >>> 0);
+    return out;
+  };
+  const field = (number, data) => Buffer.concat([Buffer.from([(number << 3) | 2, data.length]), data]), text = (of) => Buffer.from(of);
+  const record = (step, value) => {
+    const data = Buffer.concat([Buffer.from([16, step]), field(5, field(1, value))]), length = Buffer.alloc(8);
+    length.writeUInt32LE(data.length);
+    return Buffer.concat([length, masked(length), data, masked(data)]);
+  };
+  const picture = Buffer.concat([field(1, text("samples")), field(4, field(4, png(90)))]);
+  const words = Buffer.concat([field(1, text("note")), field(8, Buffer.concat([Buffer.from([8, 7]), field(8, text(hostileCaption))])), field(9, field(1, field(1, text("text"))))]);
+  const number = Buffer.concat([field(1, text("loss")), Buffer.from([0x15, 0, 0, 0, 0x3f])]);
+  return Buffer.concat([record(5, picture), record(6, words), record(7, number)]);
+}
+
 function safetensors() {
   const header = Buffer.from(JSON.stringify({ "fc.weight": { dtype: "F32", shape: [2, 3], data_offsets: [0, 24] } }));
   const length = Buffer.alloc(8);

@@ -4,7 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drafts/overlay.h"
+#include "drafts/draft_files.h"
+#include "lineage/event_media.h"
 #include "lineage/text.h"
 
 namespace artfs::ui {
@@ -25,26 +26,8 @@ Files sealed_files(View& view, const TreeId& tree) {
 // Of a run that a daemon which is gone left behind: as far as its last checkpoint says.
 Files kept_files(View& view, const RunRecord& run) {
     Files files;
-    for (const auto& draft : view.txn().drafts()) {
-        if (draft.run != run.id || draft.artifact) continue;
-        auto overlay =
-            Overlay::from_rows(Snapshot{.root = empty_dir(), .metadata = {}, .description = {}},
-                               view.txn().draft_rows(draft.id));
-        for (const auto& [number, node] : overlay.nodes()) {
-            if (node.kind != Kind::file || node.staging == 0) continue;
-            for (const auto& [directory, name] : overlay.names_of(number)) {
-                std::string path = name;
-                for (const auto* above = overlay.node(directory);
-                     above != nullptr && above->number != root_number;
-                     above = overlay.node(above->parent)) {
-                    auto names = overlay.names_of(above->number);
-                    if (names.empty()) break;
-                    path = names.front().second + "/" + path;
-                }
-                files[path] = {node.size, {}, view.reading().store.staging_path(node.staging)};
-            }
-        }
-    }
+    for (const auto& file : draft_files(view.reading(), run))
+        if (file.artifact.empty()) files[file.path] = {file.size, {}, file.staging};
     return files;
 }
 
@@ -80,6 +63,18 @@ Files run_files(View& view, const RunRecord& run) {
             file.size = static_cast<std::uint64_t>(found.st_size);
     }
     return files;
+}
+
+Bytes open_event_media(View& view, const RunRecord& run, const std::string& path) {
+    for (const auto& media : event_media(view.reading(), run, draft_files(view.reading(), run))) {
+        if (media.path() != path) continue;
+        auto object = media.file.object
+                          ? value_of(view.reading().store.objects().open(*media.file.object))
+                          : ObjectBytes{value_of(open_file(media.file.staging, O_RDONLY)), 0, 0};
+        return {std::make_shared<Fd>(std::move(object.fd)), object.offset + media.offset,
+                media.length, path};
+    }
+    throw Failure(exit_not_found, "the run has no file '" + lossy_utf8(path) + "'");
 }
 
 Bytes open_run_file(View& view, const RunRecord& run, const std::string& path) {

@@ -19,6 +19,8 @@ std::map<std::string, RunFile> run_files(View& view, const RunRecord& run);
 
 // Opened for reading; Failure where it is not there.
 Bytes open_run_file(View& view, const RunRecord& run, const std::string& path);
+// A picture or text in an event file, by the path that event_media gives it.
+Bytes open_event_media(View& view, const RunRecord& run, const std::string& path);
 std::string read_bytes(const Bytes& bytes, std::uint64_t from, std::uint64_t most);
 
 }  // namespace artfs::ui

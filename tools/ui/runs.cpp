@@ -1,7 +1,11 @@
 // Runs: the table, one run, its metrics, media and output.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
+#include "drafts/draft_files.h"
+#include "lineage/event_media.h"
 #include "lineage/run_facts.h"
 #include "lineage/text.h"
 #include "ref.h"
@@ -19,8 +23,8 @@ RunRecord run_of(View& view, const Request& request) {
 }
 
 std::optional<std::string> text_of(View& view, const std::map<std::string, RunFile>& files,
-                                   const RunRecord& run, const std::string& path) {
-    constexpr std::uint64_t most = std::uint64_t{16} << 20U;
+                                   const RunRecord& run, const std::string& path,
+                                   std::uint64_t most = std::uint64_t{16} << 20U) {
     if (files.count(path) == 0) return std::nullopt;
     return read_bytes(open_run_file(view, run, path), 0, most);
 }
@@ -180,6 +184,20 @@ std::map<std::string, std::string> captions_in(const std::string& text) {
     return captions;
 }
 
+// Of an event file's picture: the step is its caption. A text is its own.
+Json event_row(View& view, const RunMedia& media) {
+    constexpr std::uint64_t most_text = 4000;
+    Json row{{"size", media.length},
+             {"image", media.kind == EventMedia::Kind::image},
+             {"group", lossy_utf8(media.group)},
+             {"caption", fmt::format("step {:.0f}", media.step)}};
+    put_name(row, "path", media.path());
+    if (media.kind == EventMedia::Kind::text)
+        row["text"] = lossy_utf8(read_written(view.reading().store, media.file, media.offset,
+                                              std::min(media.length, most_text)));
+    return row;
+}
+
 }  // namespace
 
 Json list_runs(const Place& place, const Request& request) {
@@ -229,11 +247,12 @@ Json show_run(const Place& place, const Request& request) {
 Json run_metrics(const Place& place, const Request& request) {
     View view(place);
     auto run = run_of(view, request);
-    auto text = text_of(view, run_files(view, run), run, "metrics.jsonl").value_or("");
+    constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20U;
+    auto text = text_of(view, run_files(view, run), run, "metrics.jsonl", most_bytes).value_or("");
     auto most = request.number("most", 20000);
     auto document = metric_columns(text, most);
-    if (run.state != RunState::running)
-        add_series(document, found_metrics(view.reading(), run), most);
+    auto unsealed = draft_files(view.reading(), run);
+    add_series(document, found_metrics(view.reading(), run, unsealed), most);
     document["run"] = run.name;
     document["state"] = to_string(run.state);
     return document;
@@ -263,6 +282,8 @@ Json run_media(const Place& place, const Request& request) {
             row["caption"] = lossy_utf8(found->second);
         list.push_back(std::move(row));
     }
+    for (const auto& media : event_media(view.reading(), run, draft_files(view.reading(), run)))
+        list.push_back(event_row(view, media));
     return list;
 }
 
@@ -282,7 +303,11 @@ Json run_log(const Place& place, const Request& request) {
 
 Bytes run_data_file(const Place& place, const Request& request) {
     View view(place);
-    return open_run_file(view, run_of(view, request), request.text("path"));
+    auto run = run_of(view, request);
+    auto path = request.text("path");
+    if (path.starts_with("events/") && run_files(view, run).count(path) == 0)
+        return open_event_media(view, run, path);
+    return open_run_file(view, run, path);
 }
 
 }  // namespace artfs::ui

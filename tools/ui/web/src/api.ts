@@ -34,7 +34,7 @@ export interface Graph {
   types: string[]; job_types: string[]; focus?: string;
 }
 export interface Metrics { rows: number; shown: number; columns: Record<string, (number | null)[]>; run: string; state: string }
-export interface Media { path: string; size: number; image: boolean; group: string; caption: string | null }
+export interface Media { path: string; size: number; image: boolean; group: string; caption: string | null; text?: string }
 export interface FileRow { name: string; type: "file" | "dir" | "symlink"; size: number; sha256?: string; target?: string; entries?: number }
 export interface Preview {
   kind: "image" | "text" | "csv" | "json" | "tensors" | "binary"; text?: string; truncated?: boolean; hex?: string;

@@ -127,7 +127,7 @@ function MediaOf({ base, live }: { base: string; live: boolean }) {
           <ul class="gallery">{loaded.data!.filter((one) => one.group === group).slice(0, 400).map((one) => (
             <li key={one.path}>{one.image
               ? <button type="button" onClick={() => enlarge(one)} aria-label={`Enlarge ${one.path}${one.caption ? `, caption ${one.caption}` : ""}`}><img loading="lazy" src={address(one)} alt={one.caption ?? one.path} /></button>
-              : <a href={address(one)} download class="mono">{one.path.split("/").pop()}</a>}
+              : one.text !== undefined ? <pre class="text">{one.text}</pre> : <a href={address(one)} download class="mono">{one.path.split("/").pop()}</a>}
               <span class="caption">{one.caption ?? one.path.split("/").pop()}</span></li>))}</ul>
         </div>))}
       {large && <Lightbox address={address(large)} of={large} close={() => enlarge(null)} />}
