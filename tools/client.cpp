@@ -59,6 +59,13 @@ bool may_repeat(const nlohmann::json& request) {
     return op != "put" && op != "unbundle" && op != "run-next";
 }
 
+// What changes nothing where nobody is there to ask: a daemon that ended while it was asked, as
+// after umount(8), is one that does not run.
+bool may_find_nobody(const nlohmann::json& request) {
+    auto op = request.value("op", "");
+    return op == "mount" || op == "status" || op == "settle";
+}
+
 }  // namespace
 
 std::optional<nlohmann::json> ask_daemon(
@@ -74,7 +81,8 @@ std::optional<nlohmann::json> ask_daemon(
         outcome = ask_once(store, asked, progress, answer);
         if (outcome == Asked::nobody) break;
     }
-    if (outcome == Asked::nobody && !asked.contains("again")) return std::nullopt;
+    if (outcome == Asked::nobody && (!asked.contains("again") || may_find_nobody(request)))
+        return std::nullopt;
     auto reply = nlohmann::json::parse(answer, nullptr, false);
     if (outcome != Asked::answered || !reply.is_object())
         throw Failure(exit_failed, "the daemon did not answer: see artd.log in the store");

@@ -4,7 +4,6 @@
 #include "command.h"
 #include "drafts/draft_files.h"
 #include "lineage/event_media.h"
-#include "lineage/text.h"
 #include "metrics.h"
 #include "output.h"
 #include "ref.h"
@@ -114,29 +113,6 @@ std::string run_text(const Json& run) {
     return text;
 }
 
-// [{"path":…,"size":…}] of the run's media: files below media/, and what event files have.
-Json media_of(Reader& reader, const RunRecord& run) {
-    constexpr std::uint64_t most_text = 2000;
-    auto at = reader.reading();
-    auto unsealed = draft_files(at, run);
-    auto list = Json::array();
-    each_written(at, run, unsealed, [&](const WrittenFile& file) {
-        if (!file.artifact.empty() || !file.path.starts_with("media/")) return;
-        Json one{{"size", file.size}};
-        put_name(one, "path", file.path);
-        list.push_back(std::move(one));
-    });
-    for (const auto& media : event_media(at, run, unsealed)) {
-        Json one{{"size", media.length}, {"step", media.step}};
-        put_name(one, "path", media.path());
-        if (media.kind == EventMedia::Kind::text)
-            one["text"] = lossy_utf8(read_written(at.store, media.file, media.offset,
-                                                  std::min(media.length, most_text)));
-        list.push_back(std::move(one));
-    }
-    return list;
-}
-
 std::string media_text(const Json& media) {
     constexpr std::size_t most = 20;
     if (media.empty()) return "";
@@ -166,7 +142,8 @@ int run_show(const Arguments& arguments) {
         auto live = reader.live_data(record);
         document = describe_run(reader.reading(), record, Detail::full,
                                 live.value("config", Json()), live.value("summary", Json()));
-        document["media"] = media_of(reader, record);
+        document["media"] =
+            media_json(reader.reading(), record, draft_files(reader.reading(), record));
         if (!arguments.flag("json"))
             data = media_text(document["media"]) + metrics_of_run(reader, record);
     } else {

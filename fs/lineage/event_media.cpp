@@ -6,6 +6,7 @@
 #include <map>
 
 #include "lineage/metric_sources.h"
+#include "lineage/text.h"
 
 namespace artfs {
 
@@ -41,6 +42,27 @@ std::vector<RunMedia> event_media(const Reading& at, const RunRecord& run,
         one.name = name + (nth > 1 ? fmt::format("-{}", nth) : "") + "." + type;
     }
     return all;
+}
+
+nlohmann::json media_json(const Reading& at, const RunRecord& run,
+                          const std::vector<WrittenFile>& unsealed) {
+    constexpr std::uint64_t most_text = 2000;
+    auto list = nlohmann::json::array();
+    each_written(at, run, unsealed, [&](const WrittenFile& file) {
+        if (!file.artifact.empty() || !file.path.starts_with("media/")) return;
+        nlohmann::json one{{"size", file.size}};
+        put_name(one, "path", file.path);
+        list.push_back(std::move(one));
+    });
+    for (const auto& media : event_media(at, run, unsealed)) {
+        nlohmann::json one{{"size", media.length}, {"step", media.step}};
+        put_name(one, "path", media.path());
+        if (media.kind == EventMedia::Kind::text)
+            one["text"] = lossy_utf8(read_written(at.store, media.file, media.offset,
+                                                  std::min(media.length, most_text)));
+        list.push_back(std::move(one));
+    }
+    return list;
 }
 
 }  // namespace artfs

@@ -1,6 +1,8 @@
 #include "namespace/documents.h"
 
+#include "drafts/draft_files.h"
 #include "lineage/describe.h"
+#include "lineage/event_media.h"
 #include "lineage/graph.h"
 #include "lineage/text.h"
 
@@ -125,13 +127,12 @@ Result<std::string> make_document(Store& store, const std::string& project, cons
                     return version_text(at, *version, what.name);
                 return fail(ENOENT, "no such version");
             case Place::run_json: {
-                if (present.run)
-                    return pretty(describe_run(at, *present.run, Detail::full,
-                                               object_in(present.config),
-                                               object_in(present.summary)));
-                if (auto run = txn->run(what.run))
-                    return pretty(describe_run(at, *run, Detail::full));
-                return fail(ENOENT, "the run was not kept");
+                auto run = present.run ? present.run : txn->run(what.run);
+                if (!run) return fail(ENOENT, "the run was not kept");
+                auto document = describe_run(at, *run, Detail::full, object_in(present.config),
+                                             object_in(present.summary));
+                document["media"] = media_json(at, *run, draft_files(at, *run));
+                return pretty(document);
             }
             case Place::status_json: {
                 Json status = present.status;

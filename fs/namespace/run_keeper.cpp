@@ -71,7 +71,11 @@ const Caller* RunKeeper::caller_of(Request& request) {
     throw Suspend{[this, &request](Suspend::Resume resume) {
         ++identifying_;
         mount_.executor.offload(
-            [this, tid = request.tid] { return identifier_.identify(tid); },
+            [this, tid = request.tid] {
+                auto identified = identifier_.identify(tid);
+                if (identified && identified->root) collector_.let_go_of_mounts(*identified->root);
+                return identified;
+            },
             [this, &request, resume](std::optional<Identified> identified) {
                 --identifying_;
                 // One that was found may be forgotten again before the handler runs: then it is

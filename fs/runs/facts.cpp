@@ -78,6 +78,11 @@ RunFacts FactCollector::collect(const RootProcess& root) {
     return facts;
 }
 
+void FactCollector::let_go_of_mounts(RootProcess& root) const {
+    if (root.directory && on_mount(root.directory, root.cwd)) root.directory = Fd();
+    if (root.executable && on_mount(root.executable, root.facts.executable)) root.executable = Fd();
+}
+
 bool FactCollector::on_mount(const Fd& fd, const std::filesystem::path& path) const {
     auto file = file_identity(fd);
     for (const auto& mount : mounts_) {

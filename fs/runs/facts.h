@@ -48,6 +48,9 @@ public:
                   std::vector<std::filesystem::path> mounts,
                   std::chrono::milliseconds git_timeout = std::chrono::seconds(2));
     RunFacts collect(const RootProcess& root);
+    // Closes what is on a mount, of which nothing is looked at anyway: as long as it is open, the
+    // mount cannot be unmounted.
+    void let_go_of_mounts(RootProcess& root) const;
 
 private:
     struct FileState {

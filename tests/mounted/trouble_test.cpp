@@ -83,6 +83,18 @@ TEST_CASE("a mount in use is not taken away", "[trouble]") {
     CHECK(mount.ok("cat a/latest/x") == "1");
 }
 
+TEST_CASE("a shell that worked on a mount and left it does not keep it busy", "[trouble]") {
+    TestMount mount;
+    auto ran = mount.sh(
+        "mkdir a && art run -- sh -c 'echo 1 > a/latest/x' && (sh -c 'echo 2 > a/latest/y; cat "
+        "a/latest/x') && cp /usr/bin/true a/latest/program && cat a/latest/y; cd / && "
+        "(umount \"$ART_MOUNT\" || fusermount3 -u \"$ART_MOUNT\")");
+    INFO(ran.out << ran.err);
+    CHECK(ran.status == 0);
+    mount.mount();
+    CHECK(mount.ok("cat a/latest/y") == "2\n");
+}
+
 TEST_CASE("a killed daemon is told from a dead mount, and everything sealed is there again",
           "[trouble]") {
     TestMount mount;
