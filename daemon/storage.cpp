@@ -198,6 +198,9 @@ nlohmann::json ControlServer::collect(const Json& request, const Project& projec
             done(true);
         });
     if (!shown) return refusal(shown.error());
+    for (const auto& one : mounts_.projects())
+        if (!options.dry_run)
+            one->executor->post([one] { one->mount.kernel.let_go_of_idle_files(); });
     return collected_json(*collected);
 }
 

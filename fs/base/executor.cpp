@@ -83,7 +83,10 @@ void Executor::work() {
         lock.lock();
         if (!aside) continue;
         --at_aside_;
-        wake_.notify_all();
+        if (stop_)
+            wake_.notify_all();
+        else if (may_begin_aside())
+            wake_.notify_one();
     }
 }
 

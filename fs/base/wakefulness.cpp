@@ -11,10 +11,15 @@ namespace {
 constexpr std::chrono::milliseconds flow_window{10};
 constexpr unsigned flowing = 20;  // requests in a window
 constexpr std::chrono::milliseconds flow_ended{40};
+// A program that does little between two requests sends the next in less.
+constexpr std::chrono::microseconds about_to_come{40};
 }  // namespace
 
-void Wakefulness::served(unsigned requests, Time now) {
+void Wakefulness::served(unsigned requests, bool of_several, Time now) {
     if (path_.empty()) return;
+    now_ = now;
+    if (requests > 0) latest_ = now;
+    if (of_several) crowded_ = now;
     if (now - window_ > flow_window) {
         window_ = now;
         in_window_ = 0;
@@ -26,6 +31,12 @@ void Wakefulness::served(unsigned requests, Time now) {
     } else if (held_ && now - busy_ >= flow_ended) {
         held_ = Fd();
     }
+}
+
+int Wakefulness::patience_ms() const {
+    if (!held_) return -1;
+    bool about = now_ - latest_ < about_to_come && now_ - crowded_ > flow_window;
+    return about ? 0 : static_cast<int>(flow_ended.count());
 }
 
 void Wakefulness::hold() {

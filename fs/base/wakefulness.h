@@ -2,7 +2,8 @@
 //
 // Where an idle processor halts until an interrupt comes, waking it costs a virtual machine some
 // 45 us, more than all else in a request and its answer. The kernel's PM QoS stops that for as long
-// as a descriptor of /dev/cpu_dma_latency is open in which 0 was written; only root may.
+// as a descriptor of /dev/cpu_dma_latency is open in which 0 was written; only root may. Meanwhile
+// the caller does not sleep either for some moments after each request.
 #pragma once
 
 #include <chrono>
@@ -20,10 +21,12 @@ public:
     // Nothing is ever held where `path` is "" or cannot be opened.
     explicit Wakefulness(std::string path) : path_(std::move(path)) {}
 
-    // So many requests were served by now.
-    void served(unsigned requests, Time now);
-    // How long to wait for the next at most, before served() is called with none: -1 is for ever.
-    int patience_ms() const { return held_ ? 40 : -1; }
+    // So many requests were served by now, of more than one caller or not.
+    void served(unsigned requests, bool of_several, Time now);
+    // How long to wait for the next at most, before served() is called with none: -1 is for ever;
+    // 0 while a lone caller's next is about to come: to sleep and be woken costs more than to look.
+    // (Several want the processor that this would take from them.)
+    int patience_ms() const;
     bool holds() const { return static_cast<bool>(held_); }
 
 private:
@@ -32,7 +35,10 @@ private:
     std::string path_;
     Fd held_;
     Time window_{};
-    Time busy_{};  // last
+    Time busy_{};     // last
+    Time latest_{};   // request
+    Time crowded_{};  // last
+    Time now_{};
     unsigned in_window_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 #include "base/wakefulness.h"
 #include "fuse/loop.h"
@@ -107,7 +108,7 @@ void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, PmQos qos,
     auto& state = *state_;
     state.filesystem = &filesystem;
     state.runs = &runs;
-    state.backings.begin(filesystem);
+    state.backings.begin(filesystem, device());
     bool announced = false;
     if (state.resumes && state.go_on()) {
         announced = true;
@@ -125,7 +126,7 @@ void FuseAdapter::run(Filesystem& filesystem, RunKeeper& runs, PmQos qos,
         if (watched[0].revents != 0) {
             while (served < requests_in_a_row && !state.stopping && state.receive()) ++served;
         }
-        awake.served(served, std::chrono::steady_clock::now());
+        awake.served(served, std::exchange(state.several, false), std::chrono::steady_clock::now());
         if (watched[1].revents != 0) state.executor.run_posted();
         if (watched[2].revents != 0) state.run_timers();
         if (watched[3].revents != 0) runs.poll_exits();
@@ -192,6 +193,8 @@ void FuseAdapter::invalidate_inode(NodeId node) {
         fuse_lowlevel_notify_inval_inode(session, node.value, -1, 0);
     });
 }
+
+void FuseAdapter::let_go_of_idle_files() { state_->backings.drop_idle(state_->executor); }
 
 void FuseAdapter::invalidate_entries(std::vector<std::pair<NodeId, std::string>> names,
                                      std::function<void()> done) {
@@ -270,6 +273,10 @@ void serve(fuse_req_t req, std::function<void(Pending&)> handler, bool changes) 
     auto pending = std::make_shared<Pending>(state, req);
     pending->changes = changes;
     const auto* context = fuse_req_ctx(req);
+    if (context->pid != 0) {
+        const auto before = std::exchange(state.caller, context->pid);
+        if (before != state.caller && before != 0) state.several = true;
+    }
     pending->request.unique = state.unique;
     pending->request.resent = state.resent;
     if (state.resent && serve_again(*pending)) return;

@@ -49,6 +49,7 @@ public:
 
     void invalidate_entry(NodeId parent, const std::string& name) override;
     void invalidate_inode(NodeId node) override;
+    void let_go_of_idle_files() override;
     void invalidate_entries(std::vector<std::pair<NodeId, std::string>> names,
                             std::function<void()> done) override;
     void after(unsigned milliseconds, std::function<void()> task) override;

@@ -1,4 +1,6 @@
+#include <linux/fuse.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -15,61 +17,95 @@ namespace {
 // and a way over the pool, which cost more than the rest of the open. A walk over more files than
 // these in turn finds none of them.
 constexpr std::size_t kept_idle = 32768;
+// FUSE_DEV_IOC_BACKING_CLOSE, newer than Debian 12's headers. libfuse's wants a request.
+constexpr unsigned long backing_close = _IOW(FUSE_DEV_IOC_MAGIC, 2, std::uint32_t);
+
+void close_backing(int device, int id) {
+    auto number = static_cast<std::uint32_t>(id);
+    ioctl(device, backing_close, &number);
+}
 }  // namespace
 
-void Backings::begin(Filesystem& filesystem) {
+void Backings::begin(Filesystem& filesystem, int device) {
     filesystem_ = &filesystem;
-    for (const auto& [node, file] : filesystem.session().backings()) {
-        auto opens = filesystem.session().open_counts(node).passthrough;
-        auto& backing = by_node_[node] = {file.file, file.id, opens, {}};
-        if (opens == 0) backing.idle = idle_.insert(idle_.end(), node);
+    device_ = device;
+    const auto& session = filesystem.session();
+    for (const auto& [id, source] : session.backings()) {
+        files_[id] = {source, 0, {}};
+        ids_[source] = id;
     }
+    for (const auto& [node, id] : session.backed_nodes()) {
+        auto file = files_.find(id);
+        if (file == files_.end()) continue;  // dropped: the RELEASE that did it comes again
+        open_[node] = {id, session.open_counts(node).passthrough};
+        ++file->second.nodes;
+    }
+    for (auto& [id, file] : files_)
+        if (file.nodes == 0) file.idle = idle_.insert(idle_.end(), id);
 }
 
-void Backings::drop(fuse_req_t req, std::unordered_map<NodeId, Backing>::iterator backing) {
-    filesystem_->no_longer_backed(backing->first);
-    fuse_passthrough_close(req, backing->second.id);
-    if (backing->second.opens == 0) idle_.erase(backing->second.idle);
-    by_node_.erase(backing);
+void Backings::forget(int id) {
+    filesystem_->no_longer_registered(id);
+    ids_.erase(files_.at(id).source);
+    files_.erase(id);
 }
 
-int Backings::acquire(fuse_req_t req, NodeId node, const BackingSource& source) {
-    for (auto left : std::exchange(never_opened_, {})) release(req, left);
-    auto found = by_node_.find(node);
-    if (found == by_node_.end()) return 0;
-    auto& backing = found->second;
-    // While it is open, what is registered is right: a staging file that was sealed has the bytes
+void Backings::drop(int id) {
+    forget(id);
+    close_backing(device_, id);
+}
+
+int Backings::acquire(NodeId node, const BackingSource& source) {
+    // While the node is open, what it has is right: a staging file that was sealed has the bytes
     // of the object, and who writes to either is led to another node.
-    if (backing.opens == 0 && backing.source != source) {
-        // The node was written and sealed since: what is registered is what it was before.
-        drop(req, found);
-        return 0;
+    if (auto open = open_.find(node); open != open_.end()) {
+        ++open->second.opens;
+        return open->second.id;
     }
-    if (backing.opens++ == 0) idle_.erase(backing.idle);
-    return backing.id;
+    auto known = ids_.find(source);
+    return known == ids_.end() ? 0 : back(node, known->second);
 }
 
-int Backings::add(fuse_req_t req, NodeId node, const BackingSource& source, int fd) {
-    if (int known = acquire(req, node, source); known != 0) return known;
-    int id = fuse_passthrough_open(req, fd);
-    if (id <= 0) return 0;
-    filesystem_->backed(node, {source, id});
-    by_node_[node] = {source, id, 1, {}};
+int Backings::back(NodeId node, int id) {
+    auto& file = files_.at(id);
+    if (file.nodes++ == 0) idle_.erase(file.idle);
+    open_[node] = {id, 1};
+    filesystem_->backed(node, id);
     return id;
 }
 
-void Backings::release(fuse_req_t req, NodeId node) {
-    for (auto left : std::exchange(never_opened_, {})) release(req, left);
-    auto found = by_node_.find(node);
-    if (found == by_node_.end() || --found->second.opens > 0) return;
-    idle_.push_back(node);
+int Backings::add(fuse_req_t req, NodeId node, const BackingSource& source, int fd) {
+    if (int known = acquire(node, source); known != 0) return known;
+    int id = fuse_passthrough_open(req, fd);
+    if (id <= 0) return 0;
+    filesystem_->registered({source, id});
+    files_[id] = {source, 0, idle_.insert(idle_.end(), id)};
+    ids_[source] = id;
+    return back(node, id);
+}
+
+void Backings::release(NodeId node) {
+    auto open = open_.find(node);
+    if (open == open_.end() || --open->second.opens > 0) return;
+    const int id = open->second.id;
+    open_.erase(open);
+    auto& file = files_.at(id);
+    if (--file.nodes > 0) return;
     // A staging file goes away with its seal, and its blocks with whoever knows it.
-    if (found->second.source.staging != 0) {
-        found->second.idle = std::prev(idle_.end());
-        return drop(req, found);
-    }
-    found->second.idle = std::prev(idle_.end());
-    if (idle_.size() > kept_idle) drop(req, by_node_.find(idle_.front()));
+    if (file.source.staging != 0) return drop(id);
+    file.idle = idle_.insert(idle_.end(), id);
+    if (idle_.size() <= kept_idle) return;
+    drop(idle_.front());
+    idle_.pop_front();
+}
+
+void Backings::drop_idle(Executor& executor) {
+    auto ids = std::exchange(idle_, {});
+    for (int id : ids) forget(id);
+    // Whoever closes a removed file last frees its blocks.
+    executor.pool_aside([device = device_, ids] {
+        for (int id : ids) close_backing(device, id);
+    });
 }
 
 namespace {

@@ -49,7 +49,7 @@ void on_open(fuse_req_t req, fuse_ino_t node, fuse_file_info* info) {
         auto opened = pending.state.filesystem->open(pending.request, {node}, flags);
         if (!opened) return pending.error(opened.error());
         if (!opened->passthrough) return reply(pending, *opened, 0);
-        int id = pending.state.backings.acquire(pending.req, {node}, *opened->passthrough);
+        int id = pending.state.backings.acquire({node}, *opened->passthrough);
         if (id == 0) return register_backing(pending, {node}, *opened);
         pending.state.passthrough_handles[opened->fh] = {node};
         reply(pending, *opened, id);
@@ -143,7 +143,7 @@ void on_flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
 
 void on_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
     auto& state = state_of(req);
-    state.release(req, info->fh);
+    state.release(info->fh);
     state.released.push_back(req);
 }
 
@@ -223,9 +223,9 @@ void on_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from, fuse_file_info* 
 
 }  // namespace
 
-void FuseAdapter::State::release(fuse_req_t req, std::uint64_t fh) {
+void FuseAdapter::State::release(std::uint64_t fh) {
     if (auto handle = passthrough_handles.extract(fh); !handle.empty())
-        backings.release(req, handle.mapped());
+        backings.release(handle.mapped());
     filesystem->release(fh);
 }
 

@@ -27,35 +27,43 @@ bool sends_again(const std::string& init);
 // Bytes in one WRITE.
 constexpr std::size_t most_written = 1U << 20U;
 
-// Backing files registered with the kernel: one a nodeid while anything has it open, and some more
-// kept for the next open. The kernel holds the file; no descriptor of ours stays open.
+// Backing files registered with the kernel: one a file, whatever number of nodes it serves (each
+// run has nodes of its own for the same object), and some more kept for the next open. The kernel
+// holds the file; no descriptor of ours stays open.
 class Backings {
 public:
     // The id of the node's file, counted as one more open; 0 if none is registered.
-    int acquire(fuse_req_t req, NodeId node, const BackingSource& source);
+    int acquire(NodeId node, const BackingSource& source);
     // Registers `fd` for the node unless somebody has. 0 where the kernel refuses. It must be open
     // for reading only, or it would look like a writer (base/leases.h); the kernel opens the file
-    // anew for each open of the node, as that one is opened.
+    // anew for each open of a node, as that one is opened.
     int add(fuse_req_t req, NodeId node, const BackingSource& source, int fd);
-    void release(fuse_req_t req, NodeId node);
-    // The same where no request is at hand: it is done with the next one.
-    void never_opened(NodeId node) { never_opened_.push_back(node); }
+    void release(NodeId node);
+    // Those kept for the next open.
+    void drop_idle(Executor& executor);
     // What the session knows of the time before; `filesystem` is told what changes.
-    void begin(Filesystem& filesystem);
+    void begin(Filesystem& filesystem, int device);
 
 private:
-    struct Backing {
+    struct File {
         BackingSource source;
+        unsigned nodes = 0;  // that have it open
+        std::list<int>::iterator idle;
+    };
+    struct OpenNode {
         int id = 0;
         unsigned opens = 0;
-        std::list<NodeId>::iterator idle;
     };
-    void drop(fuse_req_t req, std::unordered_map<NodeId, Backing>::iterator backing);
+    void forget(int id);
+    void drop(int id);
+    int back(NodeId node, int id);
 
     Filesystem* filesystem_ = nullptr;
-    std::unordered_map<NodeId, Backing> by_node_;
-    std::list<NodeId> idle_;  // longest first
-    std::vector<NodeId> never_opened_;
+    int device_ = -1;
+    std::unordered_map<int, File> files_;  // by the kernel's number
+    std::unordered_map<BackingSource, int> ids_;
+    std::unordered_map<NodeId, OpenNode> open_;
+    std::list<int> idle_;  // longest first
 };
 
 // Receive buffers go to the pool with WRITE requests and come back. Their pages are there before
@@ -91,7 +99,9 @@ struct FuseAdapter::State {
     bool can_resume = false;   // and one may after us
     std::uint64_t unique = 0;  // of the request that is being decoded
     bool resent = false;
-    fuse_buf buffer{};  // that it lies in
+    fuse_buf buffer{};     // that it lies in
+    pid_t caller = 0;      // the last one's
+    bool several = false;  // have called in this turn
     BufferStock buffers;
     Backings backings;
     std::unordered_map<std::uint64_t, NodeId> passthrough_handles;
@@ -108,7 +118,7 @@ struct FuseAdapter::State {
     Result<> take(Fd device);
     bool go_on();  // takes the connection over; false: the kernel cannot
     void drain();  // serves what came while nobody served
-    void release(fuse_req_t req, std::uint64_t fh);
+    void release(std::uint64_t fh);
 };
 
 const fuse_lowlevel_ops& operations();

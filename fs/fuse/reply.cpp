@@ -35,7 +35,7 @@ void reply_with(FuseAdapter::State& state, fuse_req_t req, const Answer& answer)
         // The caller may be gone already; then no RELEASE comes.
         if (sent != -ENOENT) return;
         if (auto passed = state.passthrough_handles.extract(answer.opened->fh); !passed.empty())
-            state.backings.never_opened(passed.mapped());
+            state.backings.release(passed.mapped());
         state.filesystem->release(answer.opened->fh);
     } else if (answer.entry) {
         auto entry = to_entry(*answer.entry);

@@ -125,7 +125,7 @@ bool serve_again(Pending& pending) {
         pending.error(EIO);
         return true;
     }
-    for (auto fh : state.filesystem->opened_by(unique)) state.release(pending.req, fh);
+    for (auto fh : state.filesystem->opened_by(unique)) state.release(fh);
     return false;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "drafts/copy.h"
 
@@ -12,7 +13,7 @@ namespace artfs {
 
 namespace {
 
-constexpr std::size_t stock = 32;
+constexpr std::size_t stock = 64;
 constexpr std::size_t recently_opened = 64;
 
 Result<Fd> make_staging(const Store& store, std::uint64_t number) {
@@ -55,17 +56,25 @@ void DataFiles::hold(std::unordered_map<Key, std::weak_ptr<DataFile>>& files, co
     if (recent_.size() > recently_opened) recent_.pop_front();
 }
 
+// In one task: a turn of the pool and of the dispatch thread for each would cost more than to make
+// it.
 void DataFiles::restock() {
-    while (ready_.size() + coming_ < stock) {
-        ++coming_;
-        std::uint64_t number = next_number_++;
-        executor_.offload([this, number] { return make_staging(store_, number); },
-                          [this, number](Result<Fd> made) {
-                              --coming_;
-                              if (!made) return;
-                              ready_.push_back({number, fresh(std::move(*made))});
-                          });
-    }
+    if (coming_ || ready_.size() >= stock / 2) return;
+    coming_ = true;
+    const auto count = stock - ready_.size();
+    auto make = [this, count, first = reserve(count)] {
+        std::vector<Ready> made;
+        for (std::size_t i = 0; i < count; ++i) {
+            auto file = make_staging(store_, first + i);
+            if (!file) break;
+            made.push_back({first + i, fresh(std::move(*file))});
+        }
+        return made;
+    };
+    executor_.offload(make, [this](std::vector<Ready> made) {
+        coming_ = false;
+        std::move(made.begin(), made.end(), std::back_inserter(ready_));
+    });
 }
 
 std::uint64_t DataFiles::take_staging() {
@@ -83,7 +92,7 @@ std::uint64_t DataFiles::take_staging() {
     Ready taken = std::move(ready_.front());
     ready_.pop_front();
     hold(staging_, taken.number, std::move(taken.file));
-    if (ready_.size() < stock / 2) restock();
+    restock();
     return taken.number;
 }
 
@@ -180,16 +189,29 @@ void DataFiles::stamp(const std::shared_ptr<DataFile>& file, Time mtime) {
     });
 }
 
-void DataFiles::remove(std::vector<std::uint64_t> numbers) {
+void DataFiles::remove(const std::vector<std::uint64_t>& numbers) {
     for (auto number : numbers) {
         // An open file would keep its blocks on the disk.
         if (auto file = open_staging(number)) std::erase(recent_, file);
         staging_.erase(number);
+        superfluous_.push_back(number);
     }
+    if (!sweeping_) sweep();
+}
+
+// What comes meanwhile waits for the next time: a task for each file would cost more than to remove
+// it.
+void DataFiles::sweep() {
+    sweeping_ = true;
+    auto drop = [this, numbers = std::exchange(superfluous_, {})] {
+        for (auto number : numbers) unlink(store_.staging_path(number).c_str());
+        return true;
+    };
     // In the next turn: what made them superfluous is kept by then, and no worker looks for them.
-    executor_.post([this, numbers = std::move(numbers)] {
-        executor_.pool_aside([this, numbers] {
-            for (auto number : numbers) unlink(store_.staging_path(number).c_str());
+    executor_.post([this, drop] {
+        executor_.offload_aside(drop, [this](bool) {
+            sweeping_ = false;
+            if (!superfluous_.empty()) sweep();
         });
     });
 }

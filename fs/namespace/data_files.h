@@ -47,10 +47,11 @@ public:
     std::uint64_t reserve(std::uint64_t count);
 
     // Removes names from staging, on the pool. Open files stay.
-    void remove(std::vector<std::uint64_t> numbers);
+    void remove(const std::vector<std::uint64_t>& numbers);
 
 private:
     void restock();
+    void sweep();
     template <class Key>
     void hold(std::unordered_map<Key, std::weak_ptr<DataFile>>& files, const Key& key,
               std::shared_ptr<DataFile> file);
@@ -63,7 +64,9 @@ private:
         std::shared_ptr<DataFile> file;
     };
     std::deque<Ready> ready_;
-    std::size_t coming_ = 0;
+    bool coming_ = false;
+    std::vector<std::uint64_t> superfluous_;
+    bool sweeping_ = false;
     std::unordered_map<std::uint64_t, std::weak_ptr<DataFile>> staging_;
     std::unordered_map<Digest, std::weak_ptr<DataFile>> objects_;
     // Opened by a suspended request: held until the request has taken it, or others pushed it out.

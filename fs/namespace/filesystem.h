@@ -62,11 +62,10 @@ public:
     }
     // What the kernel has for a node's data by itself is kept as long as the mount. Dropping one is
     // kept before the kernel is told: its number may mean another file after that.
-    void backed(NodeId node, const BackingFile& file) {
-        mount_.session.apply(0, RegisteredBacking{node, file});
-    }
-    void no_longer_backed(NodeId node) {
-        mount_.session.apply(0, DroppedBacking{node});
+    void registered(const BackingFile& file) { mount_.session.apply(0, RegisteredBacking{file}); }
+    void backed(NodeId node, int id) { mount_.session.apply(0, BackedNode{node, id}); }
+    void no_longer_registered(int id) {
+        mount_.session.apply(0, DroppedBacking{id});
         mount_.session.commit();
     }
     const Session& session() const { return mount_.session; }

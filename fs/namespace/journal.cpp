@@ -18,7 +18,7 @@ namespace artfs {
 namespace {
 
 constexpr char magic[] = "artfsjnl";
-constexpr std::uint32_t layout = 1;
+constexpr std::uint32_t layout = 2;
 constexpr std::size_t header_bytes = 4096;
 // Of a sparse file: no region grows into the other.
 constexpr std::uint64_t region_bytes = std::uint64_t{1} << 40U;

@@ -17,6 +17,8 @@ public:
     // The kernel shall forget the name (and look again), or what it keeps of the inode.
     virtual void invalidate_entry(NodeId parent, const std::string& name) = 0;
     virtual void invalidate_inode(NodeId node) = 0;
+    // Objects were removed: whatever is only kept open for the next open is closed.
+    virtual void let_go_of_idle_files() = 0;
     // Forgets the names, then runs `done` on the dispatch thread: who looks after that looks again.
     virtual void invalidate_entries(std::vector<std::pair<NodeId, std::string>> names,
                                     std::function<void()> done) = 0;

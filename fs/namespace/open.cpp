@@ -207,6 +207,9 @@ OpenReply Filesystem::opened(const Request& request, Handle handle,
     bool never_written =
         !mount_.options.writes_why.empty() || handle.node.kind() == NodeKind::version;
     reply.keep_cache = handle.path == DataPath::cached && !handle.launcher && never_written;
+    // At close(2) there is something to do only for a launcher's handle, and for the kernel where
+    // it has to bring us what a mapping holds.
+    reply.no_flush = !handle.launcher && (!handle.write || passthrough.has_value());
     return reply;
 }
 
@@ -239,9 +242,7 @@ Result<OpenReply> Filesystem::open_to_read(Request& request, NodeId node, const 
             runs_.read_through(request, *who.run, *view);
     }
     if (file) held_[handle.fh] = std::move(file);
-    auto reply = opened(request, handle, backing);
-    reply.no_flush = !handle.launcher;  // else nothing of ours happens at a reader's close
-    return reply;
+    return opened(request, handle, backing);
 }
 
 Result<OpenReply> Filesystem::open_metadata(Request& request, NodeId node, const Synthetic& what) {

@@ -116,3 +116,10 @@ struct DirectoryEntry {
 };
 
 }  // namespace artfs
+
+template <>
+struct std::hash<artfs::BackingSource> {
+    std::size_t operator()(const artfs::BackingSource& source) const noexcept {
+        return std::hash<artfs::Digest>()(source.object) + source.staging;
+    }
+};

@@ -206,9 +206,9 @@ Attr Filesystem::attr_of(const View& view, const OverlayNode& node) {
         if (!file->unwritten(status)) attr.mtime = from_timespec(status.st_mtim);
         attr.atime = node.atime.value_or(attr.mtime);
         attr.ctime = std::max(node.ctime, from_timespec(status.st_ctim));
-        // What a mapping stores changes them without our being asked.
+        // What a mapping stores changes them without our being asked, and the kernel does not know.
         const auto counts = mount_.session.open_counts(attr.node);
-        if (counts.passthrough > 0 && counts.writers > 0) attr.timeout = 0;
+        if (counts.passthrough > 0 && counts.mappers > 0) attr.timeout = 0;
     }
     return attr;
 }

@@ -331,6 +331,7 @@ void Session::on(OpenedHandle& record) {
     if (handle.path == DataPath::cached) ++counts.cached;
     if (handle.path == DataPath::passthrough) ++counts.passthrough;
     if (handle.write) ++counts.writers;
+    if (handle.read && handle.write) ++counts.mappers;
     handles_[handle.fh] = handle;
 }
 
@@ -344,6 +345,8 @@ void Session::on(ClosedHandle& record) {
         if (handle.path == DataPath::cached) --counts.cached;
         if (handle.path == DataPath::passthrough && !handle.mapped) --counts.passthrough;
         if (handle.write) --counts.writers;
+        if (handle.read && handle.write) --counts.mappers;
+        if (counts.passthrough == 0) backed_nodes_.erase(handle.node);
         if (counts.cached + counts.passthrough + counts.writers == 0) open_counts_.erase(counted);
     }
     handles_.erase(found);
@@ -354,7 +357,8 @@ void Session::on(LeftMapped& record) {
     auto found = handles_.find(record.fh);
     if (found == handles_.end() || found->second.mapped) return;
     found->second.mapped = true;
-    --open_counts_.at(found->second.node).passthrough;
+    auto node = found->second.node;
+    if (--open_counts_.at(node).passthrough == 0) backed_nodes_.erase(node);
 }
 
 void Session::on(CheckpointedRun& record) {

@@ -72,7 +72,9 @@ public:
     const std::map<std::uint64_t, Owed>& owed() const { return owed_; }
     std::uint64_t next_owed() const { return next_owed_; }
     std::shared_ptr<const std::string> text(std::uint64_t fh) const;
-    const std::unordered_map<NodeId, BackingFile>& backings() const { return backings_; }
+    // By the kernel's number.
+    const std::unordered_map<std::int32_t, BackingSource>& backings() const { return backings_; }
+    const std::unordered_map<NodeId, std::int32_t>& backed_nodes() const { return backed_nodes_; }
     const std::map<ProcessKey, KnownLauncher>& launchers() const { return launchers_; }
     const std::map<RunId, ExplicitRuns::Run>& explicit_runs() const { return explicit_runs_; }
     bool intended(std::uint64_t unique) const;
@@ -88,6 +90,8 @@ public:
         std::uint32_t cached = 0;
         std::uint32_t passthrough = 0;
         std::uint32_t writers = 0;  // and those that may have left a mapping
+        // Of the writers those that read too, as a mapping which stores has to.
+        std::uint32_t mappers = 0;
     };
     OpenCounts open_counts(NodeId node) const;
 
@@ -133,6 +137,7 @@ private:
     void on(KeptText& record);
     void on(RegisteredBacking& record);
     void on(DroppedBacking& record);
+    void on(BackedNode& record);
     void on(MetLauncher& record);
     void on(LeftLauncher& record);
     void on(KnewExplicit& record);
@@ -160,7 +165,8 @@ private:
     std::map<std::uint64_t, PendingSeal> pending_seals_;
     std::map<std::uint64_t, Owed> owed_;
     std::unordered_map<std::uint64_t, std::shared_ptr<const std::string>> texts_;  // by handle
-    std::unordered_map<NodeId, BackingFile> backings_;
+    std::unordered_map<std::int32_t, BackingSource> backings_;
+    std::unordered_map<NodeId, std::int32_t> backed_nodes_;
     std::map<ProcessKey, KnownLauncher> launchers_;
     std::map<RunId, ExplicitRuns::Run> explicit_runs_;
     std::vector<std::uint64_t> intended_;  // the last ones

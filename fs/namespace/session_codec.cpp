@@ -196,7 +196,7 @@ void fields(Archive& archive, Session::PastRun& past) {
 }
 template <class Archive>
 void fields(Archive& archive, Session::OpenCounts& counts) {
-    archive(counts.cached, counts.passthrough, counts.writers);
+    archive(counts.cached, counts.passthrough, counts.writers, counts.mappers);
 }
 template <class Archive>
 void fields(Archive& archive, Session& session) {
@@ -206,9 +206,9 @@ void fields(Archive& archive, Session& session) {
             session.handles_, session.open_counts_, session.runs_, session.run_roots_,
             session.launcher_runs_, session.run_names_, session.past_runs_, order,
             session.stand_ins_, session.hashed_as_, session.pending_seals_, session.owed_,
-            session.texts_, session.backings_, session.launchers_, session.explicit_runs_,
-            session.intended_, session.next_serial_, session.next_handle_, session.next_seal_,
-            session.next_owed_);
+            session.texts_, session.backings_, session.backed_nodes_, session.launchers_,
+            session.explicit_runs_, session.intended_, session.next_serial_, session.next_handle_,
+            session.next_seal_, session.next_owed_);
     session.past_order_.assign(order.begin(), order.end());
     for (auto& [number, seal] : session.pending_seals_) {
         for (auto& draft : seal.order.drafts) {
@@ -359,11 +359,15 @@ void fields(Archive& archive, KeptText& record) {
 }
 template <class Archive>
 void fields(Archive& archive, RegisteredBacking& record) {
-    archive(record.node, record.file);
+    archive(record.file);
 }
 template <class Archive>
 void fields(Archive& archive, DroppedBacking& record) {
-    archive(record.node);
+    archive(record.id);
+}
+template <class Archive>
+void fields(Archive& archive, BackedNode& record) {
+    archive(record.node, record.id);
 }
 template <class Archive>
 void fields(Archive& archive, MetLauncher& record) {

@@ -59,8 +59,9 @@ void Session::on(Owes& record) {
 
 void Session::on(Paid& record) { owed_.erase(record.number); }
 void Session::on(KeptText& record) { texts_[record.fh] = std::move(record.text); }
-void Session::on(RegisteredBacking& record) { backings_[record.node] = record.file; }
-void Session::on(DroppedBacking& record) { backings_.erase(record.node); }
+void Session::on(RegisteredBacking& record) { backings_[record.file.id] = record.file.file; }
+void Session::on(DroppedBacking& record) { backings_.erase(record.id); }
+void Session::on(BackedNode& record) { backed_nodes_[record.node] = record.id; }
 
 void Session::on(MetLauncher& record) {
     auto process = record.known.launcher.process;

@@ -175,7 +175,7 @@ struct Owed {
     std::vector<DraftId> dropped;
 };
 
-// A file that the kernel reads and writes a node's data in by itself.
+// A file that the kernel reads and writes the data of nodes in by itself.
 struct BackingFile {
     BackingSource file;
     std::int32_t id = 0;  // the kernel's
@@ -326,11 +326,15 @@ struct KeptText {
     std::shared_ptr<const std::string> text;
 };
 struct RegisteredBacking {
-    NodeId node;
     BackingFile file;
 };
 struct DroppedBacking {
+    std::int32_t id = 0;
+};
+// Until the last handle through which its data passes is closed.
+struct BackedNode {
     NodeId node;
+    std::int32_t id = 0;
 };
 struct MetLauncher {
     KnownLauncher known;
@@ -347,12 +351,13 @@ struct Intended {
     std::uint64_t unique = 0;
 };
 
-using Record = std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
-                            StartedDraft, MarkedView, ChangedDraft, StartedRun, ChangedRun,
-                            MarkedRun, ClosedSegment, EndedRun, Used, OpenedHandle, ClosedHandle,
-                            CheckpointedRun, OwnedView, SharedView, ReadThrough, ActedFor,
-                            ToolExited, Peeked, ClaimedHandle, FrozeFiles, Promoted, StartedSeal,
-                            EndedSeal, Owes, Paid, KeptText, RegisteredBacking, DroppedBacking,
-                            MetLauncher, LeftLauncher, KnewExplicit, Intended, LeftMapped>;
+using Record =
+    std::variant<MadeSynthetic, OpenedVersionTree, OpenedView, RebasedView, ClosedView,
+                 StartedDraft, MarkedView, ChangedDraft, StartedRun, ChangedRun, MarkedRun,
+                 ClosedSegment, EndedRun, Used, OpenedHandle, ClosedHandle, CheckpointedRun,
+                 OwnedView, SharedView, ReadThrough, ActedFor, ToolExited, Peeked, ClaimedHandle,
+                 FrozeFiles, Promoted, StartedSeal, EndedSeal, Owes, Paid, KeptText,
+                 RegisteredBacking, DroppedBacking, BackedNode, MetLauncher, LeftLauncher,
+                 KnewExplicit, Intended, LeftMapped>;
 
 }  // namespace artfs

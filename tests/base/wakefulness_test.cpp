@@ -16,18 +16,22 @@ TEST_CASE("processors are kept awake while many requests come, and no longer") {
     Wakefulness awake(device.string());
     Wakefulness::Time time{std::chrono::hours(1)};
 
-    awake.served(15, time);
-    awake.served(15, time + milliseconds(20));
+    awake.served(15, false, time);
+    awake.served(15, false, time + milliseconds(20));
     CHECK(!awake.holds());
     CHECK(awake.patience_ms() == -1);
-    awake.served(15, time + milliseconds(21));
+    awake.served(15, false, time + milliseconds(21));
     CHECK(awake.holds());
     CHECK(std::filesystem::file_size(device) == 4);
+    CHECK(awake.patience_ms() == 0);
+    awake.served(0, false, time + milliseconds(22));
+    CHECK(awake.patience_ms() == 40);
+    awake.served(1, true, time + milliseconds(23));
     CHECK(awake.patience_ms() == 40);
 
-    awake.served(1, time + milliseconds(50));
+    awake.served(1, false, time + milliseconds(50));
     CHECK(awake.holds());
-    awake.served(0, time + milliseconds(61));
+    awake.served(0, false, time + milliseconds(61));
     CHECK(!awake.holds());
 }
 
@@ -36,7 +40,7 @@ TEST_CASE("where processors may not be kept awake, nothing is tried again") {
     Wakefulness::Time time{std::chrono::hours(1)};
     for (std::string path : {std::string(), (scratch.path() / "none").string()}) {
         Wakefulness awake(path);
-        awake.served(100, time);
+        awake.served(100, false, time);
         CHECK(!awake.holds());
         CHECK(awake.patience_ms() == -1);
     }

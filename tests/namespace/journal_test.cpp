@@ -134,7 +134,8 @@ private:
         handle.run = RunId::make();
         apply(OpenedHandle{handle});
         apply(KeptText{handle.fh, std::make_shared<const std::string>("text")});
-        apply(RegisteredBacking{handle.node, {{digest_of(3), 5}, 17}});
+        apply(RegisteredBacking{{{digest_of(3), 5}, 17}});
+        if (handle.path == DataPath::passthrough) apply(BackedNode{handle.node, 17});
     }
     void close_handle() {
         if (const auto* handle = any_of(session_.handles())) {
@@ -142,7 +143,7 @@ private:
             if (handle->second.path == DataPath::passthrough && pick(2) == 0)
                 return apply(LeftMapped{handle->first});
             apply(ClosedHandle{handle->first});
-            apply(DroppedBacking{node});
+            if (!session_.backed_nodes().contains(node)) apply(DroppedBacking{17});
         }
     }
     void use() {

@@ -135,6 +135,8 @@ TEST_CASE("The facts of a root that died are those it left") {
 TEST_CASE("The commit and dirtiness of the work tree") {
     Scratch scratch;
     CHECK_FALSE(git_of(scratch.path()));
+    // The kernel remembers now that there is none.
+    CHECK_FALSE(git_of(scratch.path()));
     scratch.run("git init -q");
     CHECK_FALSE(git_of(scratch.path()));  // no commit yet
     scratch.run("mkdir sub; echo 1 > a; git add a; git commit -qm one");
