@@ -31,7 +31,7 @@ TEST_CASE("processors are kept awake while many requests come, and no longer") {
 
     awake.served(1, false, time + milliseconds(50));
     CHECK(awake.holds());
-    awake.served(0, false, time + milliseconds(61));
+    awake.served(0, false, time + milliseconds(64));
     CHECK(!awake.holds());
 }
 
