@@ -1,4 +1,5 @@
 #include "command.h"
+#include "printed.h"
 #include "repeat.h"
 
 namespace artfs {
@@ -71,7 +72,7 @@ void graph_options(Description& options) {
     json_option(options);
     options.add_options()("explode", po::bool_switch(), "one node a version and a run")(
         "segments", po::bool_switch(), "one node a segment of a run (implies --explode)")(
-        "format", po::value<std::string>()->value_name("F"), "text, dot, mermaid or json");
+        "format", po::value<std::string>()->value_name("F"), "text, dot, mermaid, json or svg");
 }
 
 void ui_options(Description& options) {
@@ -137,6 +138,8 @@ const std::vector<Command>& commands() {
          verify_options, run_verify},
         {"metrics", "RUN [METRIC…] [--csv]", "what a run measured", 1, any_number, false,
          metrics_options, run_metrics},
+        {"output", "RUN [--times]", "what a run printed, and when", 1, 1, false, output_options,
+         run_output},
         {"rerun", "RUN [--with ARTIFACT=REF]… | --stale [-j N]",
          "run the same command on the same or other inputs", 0, 1, false, rerun_options, run_rerun},
         {"export", "REF | RUN --format F", "lineage in the words of other tools", 1, 1, false,

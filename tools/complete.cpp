@@ -75,7 +75,7 @@ void add_references(const Arguments& arguments, const std::string& word, bool ve
 
 void add_option_values(const Arguments& arguments, const std::string& option, Words& out) {
     if (option == "--state") out = {"running", "finished", "failed", "killed", "lost"};
-    if (option == "--format") out = {"text", "dot", "mermaid", "json"};
+    if (option == "--format") out = {"text", "dot", "mermaid", "json", "svg"};
     if (option == "--artifact") add_references(arguments, "", false, false, out);
 }
 

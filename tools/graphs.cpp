@@ -66,10 +66,12 @@ int run_graph(const Arguments& arguments) {
         show_text(graph_dot(graph));
     else if (format == "mermaid")
         show_text(graph_mermaid(graph));
+    else if (format == "svg")
+        show_text(graph_svg(graph));
     else if (format == "text")
         show_text(graph_text(graph));
     else
-        throw Failure(exit_usage, "--format is text, dot, mermaid or json");
+        throw Failure(exit_usage, "--format is text, dot, mermaid, json or svg");
     return exit_done;
 }
 

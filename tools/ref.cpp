@@ -49,6 +49,10 @@ Ref parse_ref(const std::string& text) {
 }
 
 ArtifactRecord find_artifact(const ReadTxn& txn, const std::string& project, const Ref& ref) {
+    if (ref.run)
+        throw Failure(exit_usage, "'@" + ref.name +
+                                      "' is a run: name an artifact or a version, like "
+                                      "mnist-raw:v0");
     auto artifact = txn.artifact(project, ref.name);
     if (!artifact)
         throw Failure(exit_not_found,

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <sstream>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "command.h"
 #include "lineage/resources.h"
@@ -36,28 +38,59 @@ void forward(int signal) {
         kill(child_pid, signal);
 }
 
-// What the command prints goes where it would have gone, and into output.log, up to a limit.
+// What the command prints goes where it would have gone, and into output.log; when, into
+// output.times beside it: a line "OFFSET TIME out|err" for what begins there. Both together up to a
+// limit.
 class OutputLog {
 public:
-    void open(const std::filesystem::path& path, std::uint64_t limit) {
+    void open(const std::filesystem::path& directory, std::uint64_t limit) {
         left_ = limit;
         // The run's own directory on the mount; a mount that is gone only loses the log.
-        auto opened = open_file(path, O_WRONLY | O_CREAT | O_APPEND);
-        if (opened) fd_ = std::move(*opened);
+        text_ = opened(directory / "output.log");
+        times_ = opened(directory / "output.times");
     }
-    void add(std::string_view text) {
-        if (!fd_ || left_ == 0) return;
+    void add(std::string_view text, int stream) {
+        if (!text_ || left_ == 0) return;
+        note_time(stream);
         auto kept = text.substr(0, left_);
         left_ -= kept.size();
-        [[maybe_unused]] auto written = write_all(fd_.get(), kept);
+        written_ += kept.size();
+        [[maybe_unused]] auto written = write_all(text_.get(), kept);
         if (left_ == 0)
-            written = write_all(fd_.get(), "\n[art: output.log is full, the rest was not kept]\n");
+            written =
+                write_all(text_.get(), "\n[art: output.log is full, the rest was not kept]\n");
     }
-    void close() { fd_.reset(); }
+    void close() {
+        text_.reset();
+        times_.reset();
+    }
 
 private:
-    Fd fd_;
+    // Closer together than people tell apart.
+    static constexpr auto one_moment = std::chrono::milliseconds(10);
+
+    static Fd opened(const std::filesystem::path& path) {
+        auto file = open_file(path, O_WRONLY | O_CREAT | O_APPEND);
+        return file ? std::move(*file) : Fd();
+    }
+    void note_time(int stream) {
+        auto time = now();
+        if (stream == last_stream_ && time - last_time_ < one_moment) return;
+        last_stream_ = stream;
+        last_time_ = time;
+        auto line = std::to_string(written_) + " " + rfc3339(time) +
+                    (stream == STDERR_FILENO ? " err\n" : " out\n");
+        if (!times_ || line.size() >= left_) return;
+        left_ -= line.size();
+        [[maybe_unused]] auto written = write_all(times_.get(), line);
+    }
+
+    Fd text_;
+    Fd times_;
     std::uint64_t left_ = 0;
+    std::uint64_t written_ = 0;
+    int last_stream_ = -1;
+    Time last_time_{};
 };
 
 struct Stream {
@@ -73,7 +106,7 @@ bool relay(Stream& stream, OutputLog& log) {
     if (got <= 0) return false;
     std::string_view text(chunk, static_cast<std::size_t>(got));
     [[maybe_unused]] auto written = write_all(stream.to, text);
-    log.add(text);
+    log.add(text, stream.to);
     return true;
 }
 
@@ -247,7 +280,7 @@ int run_run(const Arguments& arguments) {
     }
     auto config = load_config(site.store / "config.toml");
     OutputLog log;
-    log.open(std::filesystem::path(mountpoint) / ".art" / "runs" / name / "output.log",
+    log.open(std::filesystem::path(mountpoint) / ".art" / "runs" / name,
              config ? config->limits.output_log : Limits().output_log);
     std::string settings;
     for (const auto& [key, value] :

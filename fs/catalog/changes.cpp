@@ -95,9 +95,10 @@ Result<> set_aliases(Subject& on) {
     auto names = names_in(on.change, "names");
     for (const auto& name : names) {
         if (!AliasName::parse(name))
-            return fail(EPERM, "'" + name +
-                                   "' is no name for an alias: latest and vN move by themselves, "
-                                   "others are letters, digits, '_', '.' and '-'");
+            return fail(is_plain_name(name) ? EPERM : EINVAL,
+                        "'" + name +
+                            "' is no name for an alias: latest and vN move by themselves, "
+                            "others are letters, digits, '_', '.' and '-'");
         if (auto allowed = check_protection(on, name); !allowed) return allowed;
     }
     auto before = on.txn.aliases(on.artifact().id);

@@ -255,7 +255,10 @@ Result<> check_order(const ReadTxn& txn, const PutOrder& order) {
         return fail(EPERM, order.artifact + " is of type " + artifact->type +
                                ": its first version fixed that");
     for (const auto& alias : order.aliases) {
-        if (!AliasName::parse(alias)) return fail(EPERM, "'" + alias + "' is no name for an alias");
+        if (!AliasName::parse(alias))
+            return fail(
+                is_plain_name(alias) ? EPERM : EINVAL,
+                "'" + alias + "' is no name for an alias: latest and vN move by themselves");
         if (!artifact) continue;
         const auto& safe = artifact->protected_aliases;
         if (std::find(safe.begin(), safe.end(), alias) != safe.end())

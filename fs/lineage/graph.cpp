@@ -54,10 +54,6 @@ private:
 
 using VersionNodes = std::unordered_map<VersionId, GraphBuilder::Index>;
 
-std::string label_of(const GraphNode& node) {
-    return node.count > 1 ? node.id + " (" + std::to_string(node.count) + ")" : node.id;
-}
-
 std::string quoted(const std::string& text) {
     std::string out = "\"";
     for (char c : text) {
@@ -140,10 +136,14 @@ Json graph_json(const Graph& graph, bool counts) {
     return document;
 }
 
+std::string graph_label(const GraphNode& node) {
+    return node.count > 1 ? node.id + " (" + std::to_string(node.count) + ")" : node.id;
+}
+
 std::string graph_dot(const Graph& graph) {
     std::string out = "digraph artfs {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n";
     for (const auto& node : graph.nodes)
-        out += "  " + quoted(node.id) + " [label=" + quoted(label_of(node)) +
+        out += "  " + quoted(node.id) + " [label=" + quoted(graph_label(node)) +
                (node.run ? ", shape=box, style=rounded];\n" : ", shape=ellipse];\n");
     for (const auto& edge : graph.edges)
         out += "  " + quoted(edge.from) + " -> " + quoted(edge.to) +
@@ -157,7 +157,7 @@ std::string graph_mermaid(const Graph& graph) {
     for (const auto& node : graph.nodes) {
         std::string name = "n" + std::to_string(names.size());
         names[node.id] = name;
-        std::string label = label_of(node);
+        std::string label = graph_label(node);
         std::replace(label.begin(), label.end(), '"', '\'');
         out += "  " + name + (node.run ? "[\"" + label + "\"]\n" : "([\"" + label + "\"])\n");
     }
@@ -178,7 +178,7 @@ std::string graph_text(const Graph& graph) {
     for (const auto& node : graph.nodes) {
         if (node.run) continue;
         maker_width = std::max(maker_width, std::min<std::size_t>(makers[node.id].size(), 48));
-        node_width = std::max(node_width, label_of(node).size());
+        node_width = std::max(node_width, graph_label(node).size());
     }
     auto padded = [](std::string text, std::size_t width) {
         if (text.size() < width) text.resize(width, ' ');
@@ -190,7 +190,8 @@ std::string graph_text(const Graph& graph) {
         const auto& maker = makers[node.id];
         out += padded(maker, maker_width) + (maker.empty() ? "     " : " --> ");
         const auto& user = users[node.id];
-        out += user.empty() ? label_of(node) : padded(label_of(node), node_width) + " --> " + user;
+        out += user.empty() ? graph_label(node)
+                            : padded(graph_label(node), node_width) + " --> " + user;
         out += "\n";
     }
     return out;

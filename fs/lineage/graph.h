@@ -43,6 +43,9 @@ Graph project_graph(const ReadTxn& txn, const std::string& project, GraphForm fo
 nlohmann::json graph_json(const Graph& graph, bool counts);
 std::string graph_dot(const Graph& graph);
 std::string graph_mermaid(const Graph& graph);
+std::string graph_svg(const Graph& graph);
+// What a node is called in drawings: its id, and how many it stands for.
+std::string graph_label(const GraphNode& node);
 // A line an artifact node: what made it, and what used it.
 std::string graph_text(const Graph& graph);
 

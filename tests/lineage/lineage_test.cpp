@@ -98,6 +98,35 @@ TEST_CASE("the graph: collapsed by type, exploded by instance, segments apart") 
     CHECK(text.find("load:load-1   --> dataset:raw:v0") != std::string::npos);
 }
 
+TEST_CASE("a drawing has every node once, right of what leads to it, and every edge") {
+    Sample sample;
+    auto txn = sample.store->catalog().read();
+    auto count = [](const std::string& text, const std::string& what) {
+        std::size_t found = 0;
+        for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
+            ++found;
+        return found;
+    };
+    auto graph = project_graph(*txn, "default", GraphForm::segments);
+    auto svg = graph_svg(graph);
+    CHECK(count(svg, "<text ") == graph.nodes.size());
+    CHECK(count(svg, "marker-end") == graph.edges.size());
+    auto x_of = [&](const std::string& id) {
+        auto label = svg.find(">" + id + "<");
+        REQUIRE(label != std::string::npos);
+        return std::stod(svg.substr(svg.rfind("<text x=\"", label) + 9));
+    };
+    for (const auto& edge : graph.edges) CHECK(x_of(edge.from) < x_of(edge.to));
+    // A cycle, and names that would be markup.
+    graph.nodes = {{"a<b>&\"", false, "t", "", 1}, {"c", true, "t", "", 2}};
+    graph.edges = {{"a<b>&\"", "c", false, 1}, {"c", "a<b>&\"", true, 1}, {"c", "gone", true, 1}};
+    svg = graph_svg(graph);
+    CHECK(svg.find("a&lt;b&gt;&amp;&quot;") != std::string::npos);
+    CHECK(svg.find("c (2)") != std::string::npos);
+    CHECK(count(svg, "marker-end") == 2);
+    CHECK(graph_svg({}).ends_with("</svg>\n"));
+}
+
 TEST_CASE("a head made from an old version is stale") {
     Sample sample;
     CHECK(stale_versions(*sample.store->catalog().read(), "default").empty());

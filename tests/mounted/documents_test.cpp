@@ -57,6 +57,12 @@ TEST_CASE("the documents of a version, a run and the project are there and right
         CHECK(mount.ok("cat .art/runs/maker/metrics.jsonl .art/runs/maker/media/i.png") ==
               "{\"step\": 1}\nPNG");
         CHECK(mount.ok("cat .art/runs/maker/output.log") == "said\n");
+        CHECK(mount.art("output @maker").out == "said\n");
+        auto printed = mount.json("output @maker");
+        REQUIRE(printed.size() == 1);
+        CHECK((printed[0].at("text") == "said\n" && printed[0].at("stream") == "out"));
+        CHECK(printed[0].at("time").get<std::string>().starts_with("20"));
+        CHECK(mount.art("output @maker --times").out.ends_with("Z out  said\n"));
         CHECK(mount.ok("cd .art/runs/maker; readlink -f uses/b logs/a") ==
               mount.path().string() + "/b/v0\n" + mount.path().string() + "/a/v0\n");
         CHECK(mount.ok("cat .art/runs/maker/logs/a/d/x") == "text");
@@ -266,4 +272,27 @@ TEST_CASE("names that are not UTF-8 are exact wherever they are told", "[documen
     CHECK(use.at("files_b64") == Json::array({"ZP8v/iAK", nullptr}));
     CHECK(use.at("files").size() == 2);
     CHECK(parsed(mount, "b/v0/.art/lineage.json").dump().find("ZP8v/iAK") != std::string::npos);
+}
+
+TEST_CASE("what a run prints is kept in order, with its time, up to a limit", "[documents]") {
+    TestMount mount;
+    mount.ok("art config limits.output_log 1K");
+    mount.ok(
+        "art run --name talk -- bash -c 'echo one; sleep 0.05; echo two >&2; sleep 0.05; "
+        "printf thr; sleep 0.05; echo ee' 2>/dev/null");
+    auto printed = mount.json("output @talk");
+    INFO(printed.dump());
+    REQUIRE(printed.size() == 4);
+    CHECK((printed[0].at("text") == "one\n" && printed[1].at("text") == "two\n"));
+    CHECK((printed[1].at("stream") == "err" && printed[2].at("stream") == "out"));
+    CHECK(printed[0].at("time") < printed[1].at("time"));
+    CHECK(printed[2].at("time") < printed[3].at("time"));
+    auto lines = mount.art("output @talk --times").out;
+    CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);
+    CHECK(lines.ends_with(" out  three\n"));
+    mount.ok("art run --name loud -- bash -c 'for i in $(seq 1000); do echo $i; done' > /dev/null");
+    auto kept = mount.ok("cat .art/runs/loud/output.log .art/runs/loud/output.times");
+    CHECK(kept.size() < 1200);
+    CHECK(kept.find("the rest was not kept") != std::string::npos);
+    CHECK(mount.art("output @nobody").status == 3);
 }
