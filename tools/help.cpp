@@ -37,7 +37,7 @@ std::string help_of(const Command& command) {
 std::string overview() {
     std::string text =
         "art: versioned artifacts, runs and their lineage, on a mount\n\n"
-        "art COMMAND [ARGUMENTS]; art COMMAND --help says more\n\n";
+        "art COMMAND [ARGUMENTS]; art COMMAND --help says more; art --version\n\n";
     for (const auto& command : commands()) {
         if (is_hidden(command)) continue;
         std::string name = command.name;

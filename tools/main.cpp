@@ -55,6 +55,10 @@ int run(int argc, char** argv) {
         std::cout << overview();
         return name.empty() ? exit_usage : exit_done;
     }
+    if (name == "--version") {
+        std::cout << "art " ARTFS_VERSION "\n";
+        return exit_done;
+    }
     if (const auto* command = find_command(name)) {
         auto arguments = parse(*command, {argv + 2, argv + argc});
         if (arguments.has("help")) {

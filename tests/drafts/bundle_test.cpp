@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include <fstream>
+#include <random>
 
 #include "drafts/check.h"
 #include "drafts/kept.h"
@@ -222,4 +223,115 @@ TEST_CASE("hostile and damaged bundles are refused, and nothing of them is seen"
     CHECK(!to.store->catalog().read()->artifact("default", "a"));
     REQUIRE(to.take(file));
     CHECK(to.is_whole());
+}
+
+namespace {
+
+// The numbers of a tar header: its size, and the sum that must fit it.
+std::string with_size(std::string bytes, std::size_t header, std::uint64_t size) {
+    auto octal = [&](std::size_t at, int digits, std::uint64_t value) {
+        for (int i = digits - 1; i >= 0; --i, value /= 8)
+            bytes[at + static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 8);
+    };
+    octal(header + 124, 11, size);
+    bytes.replace(header + 148, 8, 8, ' ');
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < 512; ++i) sum += static_cast<unsigned char>(bytes[header + i]);
+    octal(header + 148, 6, sum);
+    bytes[header + 154] = '\0';
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a bundle that was cut anywhere, lies about sizes or has something twice is refused whole") {
+    Depot from;
+    from.put("a", {{"x", "one"}, {"dir/y", std::string(700, 'y')}});
+    auto file = from.scratch.path() / "b.tar";
+    from.bundle(from.versions("a"), file);
+    const auto bytes = *read_file(file);
+    auto bad_file = from.scratch.path() / "bad.tar";
+    Depot to;
+    auto nothing_seen = [&] {
+        return !to.store->catalog().read()->artifact("default", "a") &&
+               to.store->staging_files()->empty();
+    };
+    auto takes = [&](const std::string& bad) {
+        std::ofstream(bad_file, std::ios::binary | std::ios::trunc) << bad;
+        return to.take(bad_file).has_value();
+    };
+    // What ends an archive is zeros: those may be missing.
+    auto needed = bytes.find_last_not_of('\0') + 1;
+    for (std::size_t size = 0; size < needed; size += 61) {
+        INFO("cut at " << size);
+        CHECK(!takes(bytes.substr(0, size)));
+        CHECK(nothing_seen());
+    }
+    for (std::size_t at = 0; at + 512 <= bytes.size(); at += 512) {
+        if (bytes.compare(at + 257, 5, "ustar") != 0) continue;
+        auto size = std::stoull(bytes.substr(at + 124, 11), nullptr, 8);
+        for (std::uint64_t lie : {size + 1, size + 512, size * 1000 + 4096, 077777777777ULL}) {
+            INFO("header at " << at << " says " << lie);
+            CHECK(!takes(with_size(bytes, at, lie)));
+            CHECK(nothing_seen());
+        }
+    }
+    auto members = members_of(file);
+    auto twice = members;
+    for (const auto& member : members) twice.push_back(member);
+    write_members(bad_file, twice);
+    if (!to.take(bad_file)) CHECK(nothing_seen());
+    to.take(file);
+    CHECK(to.versions("a").front().digest == from.versions("a").front().digest);
+    CHECK(to.is_whole());
+}
+
+TEST_CASE("whatever versions there are, they are equal in the store that takes their bundle") {
+    std::mt19937 random(20261126);
+    auto below = [&](unsigned n) { return random() % n; };
+    for (int round = 0; round < 6; ++round) {
+        Depot from;
+        std::map<std::string, std::string> files;
+        auto count = 1 + below(4);
+        for (unsigned version = 0; version < count; ++version) {
+            for (unsigned i = 0; i <= below(8); ++i) {
+                static const char* names[] = {"x", "dir/y", "dir/deep/z", "\xff raw", "a b", "ü"};
+                files[names[below(6)]] =
+                    std::string(below(3) * below(5000), static_cast<char>(below(256)));
+            }
+            if (files.size() > 1 && below(2) == 0) files.erase(files.begin());
+            from.put("a", files);
+        }
+        auto versions = from.versions("a");
+        REQUIRE(from.store->catalog().write([&](WriteTxn& txn) {
+            txn.put_alias(versions[0].artifact, "best",
+                          versions[below(static_cast<unsigned>(versions.size()))].number);
+            versions[0].tags = {"checked"};
+            txn.put(versions[0]);
+        }));
+        auto file = from.scratch.path() / "b.tar";
+        from.bundle(versions, file);
+        Depot to;
+        REQUIRE(to.take(file));
+        auto taken = to.versions("a");
+        REQUIRE(taken.size() == versions.size());
+        for (std::size_t i = 0; i < versions.size(); ++i) {
+            INFO("round " << round << ", version " << i);
+            CHECK(taken[i].digest == versions[i].digest);
+            CHECK(taken[i].tree == versions[i].tree);
+            CHECK(taken[i].tags == versions[i].tags);
+            CHECK(taken[i].created == versions[i].created);
+        }
+        auto aliases = [](Depot& depot) {
+            auto txn = depot.store->catalog().read();
+            return txn->aliases(txn->artifact("default", "a")->id);
+        };
+        CHECK(aliases(to) == aliases(from));
+        CHECK(to.is_whole());
+        // And back: nothing is new.
+        auto back = from.scratch.path() / "back.tar";
+        to.bundle(taken, back);
+        CHECK(from.take(back)->versions.empty());
+    }
 }

@@ -2,6 +2,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "mounted/harness.h"
@@ -223,4 +224,30 @@ TEST_CASE("G12: gc gives the space back of what was read until a moment ago", "[
     for (int i = 0; i < 500 && available() < before + 4000; ++i) usleep(10000);
     CHECK(available() >= before + 4000);
     CHECK(disk.ok("cat a/latest/big") == "small");
+}
+
+TEST_CASE("G12: put, get and bundle that fill the disk leave nothing half done, and gc works",
+          "[G12]") {
+    SmallDisk disk("80m");
+    disk.ok("mkdir a && art run -- artfs_actor write a/latest/x good");
+    disk.ok(
+        "head -c 20M /dev/urandom > /dev/shm/artfs-space.$$; art put /dev/shm/artfs-space.$$ b; "
+        "rm /dev/shm/artfs-space.$$");
+    disk.fill();
+    auto directory = disk.filler().parent_path().string();
+    auto fails = [&](const std::string& command) {
+        auto ran = disk.sh(command);
+        INFO(command << "\n" << ran.err);
+        CHECK(ran.status == 5);
+        CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+        CHECK(ran.err.starts_with("art: "));
+    };
+    auto before = disk.ok("ls -A " + directory);
+    fails("art put /usr/bin/bash c");
+    fails("art get b " + directory + "/out");
+    fails("art bundle b -o " + directory + "/b.tar");
+    CHECK(disk.ok("ls -A " + directory) == before);
+    CHECK(disk.sh("art show c").status == 3);
+    disk.ok("art rm b:v0 && art gc > /dev/null");
+    disk.ok("art put /usr/bin/bash c && art fsck && art cat a:v0/x > /dev/null");
 }
