@@ -12,11 +12,11 @@ namespace artfs {
 
 namespace {
 
-constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20U;
+constexpr std::uint64_t most_media_bytes = std::uint64_t{256} << 20U;
 
 void add_media_of(const Reading& at, const WrittenFile& file, std::vector<RunMedia>& all) {
     if (metric_source(file.path, "") != MetricSource::events) return;
-    auto bytes = read_written(at.store, file, 0, most_bytes);
+    auto bytes = read_written(at.store, file, 0, most_media_bytes);
     for (auto& one : media_in_event_file(bytes)) {
         auto type = one.kind == EventMedia::Kind::text
                         ? "txt"
