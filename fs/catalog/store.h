@@ -5,6 +5,7 @@
 //   catalog/    LMDB
 //   objects/    contents, by digest
 //   staging/    draft bytes, files named by number
+//   arrivals/   when the lines of each run's metrics.jsonl came (drafts/arrivals.h)
 //   ballast     given back when the disk is full, to have room for giving back more
 //   collecting  flock: shared by who needs unreferenced contents, exclusive while they are removed
 //   config.toml, socket, artd.log

@@ -118,7 +118,9 @@ void on_write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, of
         auto file = pending.state.filesystem->write_target(pending.request, fh);
         if (!file) return pending.error(file.error());
         pending.about_to_reply();
-        pending.state.executor.pool([owner, req = pending.req, file = *file, data, size, offset] {
+        pending.state.executor.pool([owner, req = pending.req, file = *file,
+                                     arrivals = (*file)->arrivals, data, size, offset] {
+            if (arrivals) arrivals->note(static_cast<std::uint64_t>(offset), now());
             std::size_t done = 0;
             while (done < size) {
                 auto put = pwrite(file->fd.get(), data + done, size - done,
@@ -207,7 +209,8 @@ void on_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from, fuse_file_info* 
         if (source->text) return pending.error(EOPNOTSUPP);
         pending.about_to_reply();
         pending.state.executor.pool([req = pending.req, source = source->file, target = *target,
-                                     from, to, size] {
+                                     arrivals = (*target)->arrivals, from, to, size] {
+            if (arrivals) arrivals->note(static_cast<std::uint64_t>(to), now());
             off_t in_at = from;
             off_t out_at = to;
             auto copied =

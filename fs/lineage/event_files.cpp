@@ -150,7 +150,8 @@ std::optional<double> scalar_in(std::string_view tensor) {
     return value ? value : number_in(content, type);
 }
 
-void read_scalar(std::string_view bytes, double step, std::map<std::string, Series>& all) {
+void read_scalar(std::string_view bytes, double step, double time,
+                 std::map<std::string, Series>& all) {
     std::string_view tag;
     std::optional<double> scalar;
     Message message(bytes);
@@ -164,6 +165,7 @@ void read_scalar(std::string_view bytes, double step, std::map<std::string, Seri
     auto& series = all[std::string(tag)];
     series.steps.push_back(step);
     series.values.push_back(*scalar);
+    series.times.push_back(time);
 }
 
 // The first field of that number, if it is bytes.
@@ -216,21 +218,24 @@ private:
     std::vector<EventMedia> media_;
 };
 
-// Calls `visit` with each Summary.Value and its step.
+// Calls `visit` with each Summary.Value, its step and its time.
 template <class Visit>
 void each_value(std::string_view file, const Visit& visit) {
     while (auto record = next_record(file)) {
         double step = 0;
+        double time = 0;
         std::string_view summary;
         Message event(*record);
         while (event.next()) {
+            if (event.field == 1 && event.wire == Wire::fixed64)
+                time = number_at<double>(event.bytes, 0);
             if (event.field == 2 && event.wire == Wire::varint)
                 step = static_cast<double>(static_cast<std::int64_t>(event.integer));
             if (event.field == 5 && event.wire == Wire::bytes) summary = event.bytes;
         }
         Message values(summary);
         while (values.next())
-            if (values.field == 1 && values.wire == Wire::bytes) visit(values.bytes, step);
+            if (values.field == 1 && values.wire == Wire::bytes) visit(values.bytes, step, time);
     }
 }
 
@@ -255,13 +260,17 @@ std::string picture_format(std::string_view beginning) {
 
 std::map<std::string, Series> parse_event_file(std::string_view file) {
     std::map<std::string, Series> all;
-    each_value(file, [&](std::string_view value, double step) { read_scalar(value, step, all); });
+    each_value(file, [&](std::string_view value, double step, double time) {
+        read_scalar(value, step, time, all);
+    });
     return all;
 }
 
 std::vector<EventMedia> media_in_event_file(std::string_view file) {
     MediaReader reader(file);
-    each_value(file, [&](std::string_view value, double step) { reader.read(value, step); });
+    each_value(file, [&](std::string_view value, double step, double /*time*/) {
+        reader.read(value, step);
+    });
     return reader.take();
 }
 

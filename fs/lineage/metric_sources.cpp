@@ -149,6 +149,7 @@ void append(AllSeries& all, AllSeries more) {
         auto& known = all[key];
         known.steps.insert(known.steps.end(), series.steps.begin(), series.steps.end());
         known.values.insert(known.values.end(), series.values.begin(), series.values.end());
+        known.times.insert(known.times.end(), series.times.begin(), series.times.end());
     }
 }
 

@@ -13,6 +13,8 @@ namespace artfs {
 struct Series {
     std::vector<double> steps;
     std::vector<double> values;
+    // Seconds since 1970, one a value; empty where the source says none.
+    std::vector<double> times = {};
 };
 
 // By key; what is nested is "outer.inner". Numbers and truth values only. A line without "step" (or

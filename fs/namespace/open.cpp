@@ -35,6 +35,14 @@ void once_loaded(Attempt attempt, Suspend::Resume failed) {
 bool reads(int flags) { return (flags & O_ACCMODE) != O_WRONLY; }
 // Linux truncates through O_RDONLY, too.
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
+// `metrics.jsonl` of run data.
+bool is_metrics(const View& view, const OverlayNode& node) {
+    if (view.kind != ViewKind::run_data) return false;
+    auto names = view.overlay.names_of(node.number);
+    return names.size() == 1 && names.front().first == root_number &&
+           names.front().second == "metrics.jsonl";
+}
+
 }  // namespace
 
 std::shared_ptr<DataFile> Filesystem::clean_file(const Digest& digest) {
@@ -369,6 +377,8 @@ Result<std::shared_ptr<DataFile>> Filesystem::write_target(Request& request, std
     const auto* own = std::get_if<OfView>(&*resolved);
     if (own == nullptr || own->node->staging == 0) return fail(EIO, "the draft is gone");
     auto file = mount_.files.staging(own->node->staging);
+    if (!file->arrivals && is_metrics(*own->view, *own->node))
+        file->arrivals = std::make_shared<Arrivals>(mount_.store.dir(), own->view->run);
     held_[fh] = file;
     return file;
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "drafts/arrivals.h"
 #include "namespace/nodeid.h"
 
 namespace artfs {
@@ -70,6 +71,8 @@ struct DataFile {
     Fd fd;
     // Staging files wait in stock: this is the mtime of one that nobody has written to yet.
     std::optional<Time> born = std::nullopt;
+    // Of metrics.jsonl.
+    std::shared_ptr<Arrivals> arrivals = nullptr;
 
     bool unwritten(const struct stat& status) const {
         return born == from_timespec(status.st_mtim);

@@ -74,6 +74,7 @@ TEST_CASE("scalars of event files are series, those of TensorFlow 2 too") {
     REQUIRE(all.size() == 6);
     CHECK(all.at("train/loss").steps == std::vector<double>{0, 100, 200});
     CHECK(all.at("train/loss").values == std::vector<double>{1.5, 0.75, 0.5});
+    CHECK(all.at("train/loss").times == std::vector<double>{1.7e9, 1.7e9, 1.7e9});
     CHECK(all.at("lr").values.size() == 3);
     CHECK(all.at("packed").values == std::vector<double>{2.5});
     CHECK(all.at("single").values == std::vector<double>{3.5});

@@ -109,13 +109,29 @@ test("pictures and texts of event files are media, while the run lives and when 
     const picture = await store.fetch(`/api/projects/${project}/runs/tensorboard-1/file?path=${media[1].path}`);
     assert.equal(picture.headers.get("content-type"), "image/png");
     assert.equal(Buffer.from(await picture.arrayBuffer()).length, media[1].size);
-    assert.deepEqual((await store.api("/runs/tensorboard-1/metrics")).columns, { loss: [0.5], step: [7] });
+    const { columns, times } = await store.api("/runs/tensorboard-1/metrics");
+    assert.deepEqual([columns, times], [{ loss: [0.5], step: [7] }, [1.7e9]]);
   };
   await check();
   rmSync(go);
   await live.over;
   await check();
   assert.equal((await store.fetch(`/api/projects/${project}/runs/tensorboard-1/file?path=events/none`)).status, 404);
+});
+
+test("when the lines of metrics came is known, though the program does not say", async () => {
+  const line = (step) => `echo '{"step": ${step}, "loss": 1}' >> ${store.mount}/.art/run/metrics.jsonl`;
+  store.run("slow-1", "train", `${line(0)}; sleep 0.3; ${line(1)}; sleep 0.3; ${line(2)}`);
+  const run = store.json("show", "@slow-1");
+  const metrics = await store.api("/runs/slow-1/metrics");
+  const { times } = metrics;
+  assert.equal(metrics.started, run.started);
+  assert.ok(times[1] - times[0] >= 0.2 && times[2] - times[1] >= 0.2, JSON.stringify(times));
+  assert.ok(times[0] >= Date.parse(run.started) / 1000 - 0.01 && times[2] <= Date.parse(run.ended) / 1000 + 0.01, JSON.stringify([times, run.started, run.ended]));
+  // What is copied as a whole came at once.
+  const copied = (await store.api("/runs/train-1/metrics")).times;
+  assert.equal(copied.length, 40);
+  assert.equal(new Set(copied).size, 1);
 });
 
 test("every route is in openapi.json", async () => {

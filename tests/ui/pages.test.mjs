@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { renameSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { launch, load } from "./browser.mjs";
-import { hostileFile, project, TestStore } from "./store.mjs";
+import { hostileFile, hostileWord, project, TestStore } from "./store.mjs";
 
 const store = new TestStore();
 const base = `/p/${project}`;
@@ -31,9 +31,10 @@ after(async () => {
 const open = async (path) => { await page.goto(store.origin + path); };
 const text = (of) => page.getByText(of, { exact: true }).first();
 
-async function axe(what) {
-  await page.evaluate(load("fs").readFileSync(load.resolve("axe-core/axe.min.js"), "utf8"));
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+const axeSource = load("fs").readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
+async function axe(what, at = page) {
+  await at.evaluate(axeSource);
+  const found = await at.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   const serious = found.violations.filter((one) => ["serious", "critical"].includes(one.impact));
   assert.deepEqual(serious.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(" ")}`), [], what);
 }
@@ -75,6 +76,30 @@ test("the graph is walked by keys", async () => {
   await page.locator("[data-node='dataset:digits:v0'].chosen:focus").waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(`${store.origin}${base}/artifacts/digits/v0`);
+  // From the graph itself, without a mouse, to the files of a use.
+  await open(`${base}/graph?form=exploded`);
+  await page.locator("[data-node='train:train-1']").waitFor();
+  assert.equal(await page.locator("[data-node][tabindex='0']").count(), 1);
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Enter");
+  await page.locator("[data-node].chosen:focus").waitFor();
+  await page.locator("[data-node='train:train-1']").focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Files of dataset:digits:v0 that train:train-1 used" }).press("Enter");
+  await page.getByTestId("edge-files").getByText("readme.txt").waitFor();
+});
+
+test("a node that is found is gone to by Enter", async () => {
+  await open(`${base}/graph?form=exploded`);
+  await page.locator("[data-node='train:train-1']").waitFor();
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  const seen = await page.locator("g.world").getAttribute("transform");
+  await page.getByLabel("Find a node").fill("no such");
+  await page.getByText("No node has “no such” in its name.").waitFor();
+  assert.equal(await page.locator("g.world").getAttribute("transform"), seen, "the view stays");
+  await page.getByLabel("Find a node").fill("net:v1");
+  await page.keyboard.press("Enter");
+  await page.locator("[data-node='model:net:v1'].chosen").waitFor();
 });
 
 test("the shown graph is saved as a picture", async () => {
@@ -87,6 +112,14 @@ test("the shown graph is saved as a picture", async () => {
     assert.ok(bytes.length > 1000);
     if (button === "SVG") assert.match(bytes.toString(), /report-1/);
   }
+  // All of it, also of what is out of sight.
+  for (let i = 0; i < 6; ++i) await page.getByRole("button", { name: "Zoom in" }).click();
+  await page.locator(".canvas").focus();
+  for (let i = 0; i < 50; ++i) await page.keyboard.press("ArrowRight");
+  await page.locator("[data-node='load-data:load-1']").waitFor({ state: "detached" });
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "SVG", exact: true }).click()]);
+  const svg = load("fs").readFileSync(await download.path(), "utf8");
+  for (const name of ["load-1", "digits:v0", "train-2", "net:v1", "broken-1"]) assert.match(svg, new RegExp(`>${name}<`));
 });
 
 test("a run's page has its charts, output, config and files", async () => {
@@ -100,6 +133,11 @@ test("a run's page has its charts, output, config and files", async () => {
   await page.getByText("trained 1").first().waitFor();
   await page.getByRole("region", { name: "Uses and logs" }).getByText("readme.txt").waitFor();
   await page.getByRole("region", { name: "Config" }).getByText("0.1").waitFor();
+  // What is seen can be shared.
+  await page.waitForURL(/x=epoch&smooth=0.90&log=1/);
+  await page.reload();
+  await page.getByRole("figure", { name: /^train\/loss over epoch/ }).waitFor();
+  assert.ok(await page.getByLabel("Log scale").isChecked());
   await axe("run");
 });
 
@@ -163,7 +201,8 @@ test("runs are filtered, grouped and compared", async () => {
   await page.getByRole("button", { name: "Compare 2 runs" }).click();
   await page.getByRole("figure", { name: /train-1 ends at .*train-2 ends at|train-2 ends at .*train-1 ends at/ }).waitFor();
   await page.getByRole("row", { name: /rate/ }).first().waitFor();
-  await page.getByRole("img", { name: /Parallel coordinates/ }).waitFor();
+  await page.getByRole("img", { name: /Parallel coordinates over .*optimizer.*rate.*accuracy/ }).waitFor();
+  await page.locator(".parallel .word", { hasText: "Adam" }).waitFor();
   await axe("compare");
 });
 
@@ -179,6 +218,12 @@ test("charts grow while a run writes", async () => {
   await page.getByText("running").first().waitFor();
   writeFileSync(gate, "");
   await page.getByRole("figure", { name: /loss over step: live-1 ends at 7$/ }).waitFor();
+  // The program wrote no time; when its lines came is known all the same.
+  await page.getByLabel(/Along the bottom/).selectOption("time since the start");
+  await page.getByRole("figure", { name: /loss over time since the start: live-1 ends at 7$/ }).waitFor();
+  await page.getByText("Time is when each line was written.").waitFor();
+  await page.getByLabel(/Along the bottom/).selectOption("time of day");
+  await page.getByRole("figure", { name: /loss over time of day/ }).waitFor();
   writeFileSync(`${gate}-end`, "");
   await run.over;
   await page.getByText("finished").first().waitFor();
@@ -229,30 +274,64 @@ test("an empty project says what to do", async () => {
   }
 });
 
-test("it fits a phone, in both colours", async () => {
-  for (const colorScheme of ["light", "dark"]) {
-    const phone = await browser.newContext({ viewport: { width: 390, height: 844 }, colorScheme, storageState: await context.storageState() });
-    const small = await phone.newPage();
-    for (const path of [base, `${base}/runs`, `${base}/runs/train-1`, `${base}/artifacts/digits/v0`, `${base}/graph`]) {
-      await small.goto(store.origin + path);
-      await small.locator("h1").first().waitFor();
-      await small.waitForFunction(() => document.querySelector(".waiting") === null);
-      const wide = await small.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(wide <= 0, `${path} is ${wide} pixels too wide in ${colorScheme}`);
-    }
-    await phone.close();
-  }
+test("what changes is seen again after the stream of events broke off", async () => {
+  let refused = 0;
+  await page.route("**/api/events", (route) => (refused++ < 2 ? route.fulfill({ status: 503, body: "" }) : route.continue()));
+  await open(`${base}/artifacts`);
+  await text("digits").waitFor();
+  store.run("later-1", "load", `mkdir -p ${store.mount}/later && echo 1 > ${store.mount}/later/latest/one`);
+  await text("later").waitFor();
+  assert.ok(refused > 2);
+  await page.unroute("**/api/events");
 });
 
-test("dark pages can be read", async () => {
-  await page.emulateMedia({ colorScheme: "dark" });
-  for (const path of [base, `${base}/runs/train-1`, `${base}/graph?form=exploded`]) {
-    await open(path);
-    await text("train-1").waitFor();
-    await axe(`${path}, dark`);
-  }
-  await page.emulateMedia({ colorScheme: "light" });
+test("back, forward and a shared address lead to the same", async () => {
+  await open(`${base}/runs`);
+  await page.getByRole("link", { name: "train-1", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: "train-1" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.getByRole("region", { name: "Uses and logs" }).getByRole("link", { name: "net:v0" }).click();
+  await page.getByRole("heading", { level: 1, name: "net:v0" }).waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { level: 1, name: "train-1" }).waitFor();
+  assert.equal(await page.title(), `train-1 · ${project} · artfs`);
+  await page.goForward();
+  await page.getByRole("heading", { level: 1, name: "net:v0" }).waitFor();
+  assert.equal(await page.title(), `net:v0 · ${project} · artfs`);
 });
+
+test("whatever words a run has are text", async () => {
+  store.run("words-1", hostileWord, `cat ${store.mount}/digits/latest/readme.txt; echo '{"step": 1, "${hostileWord}": 2}' > ${store.mount}/.art/run/metrics.jsonl`, ["--tag", hostileWord, "--config", `${hostileWord}=${hostileWord}`]);
+  for (const path of ["", "/runs", "/runs/words-1", "/graph", "/graph?form=exploded", "/compare?runs=words-1,train-1"]) {
+    await open(base + path);
+    await page.getByText(hostileWord).first().waitFor({ state: "attached" });
+  }
+  assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
+});
+
+// Every page: its title, one heading, and nothing serious that axe finds, in both colours and on a phone.
+const everyPage = [
+  ["", project], ["/graph", "Graph"], ["/graph?form=names", "Graph"], ["/graph?form=exploded", "Graph"], ["/graph?form=exploded&focus=net:v1", "Graph"],
+  ["/graph?form=segments", "Graph"], ["/artifacts", "Artifacts"], ["/artifacts/digits", "digits"], ["/artifacts/digits/v0?file=net.pt", "digits:v0"],
+  ["/artifacts/digits/v0?file=tables/a.csv", "digits:v0"], ["/artifacts/net/compare?from=v0&to=v1&file=seed", "net: v0 and v1"], ["/runs", "Runs"],
+  ["/runs?group=job_type&columns=summary.accuracy,config.rate", "Runs"], ["/runs/train-1", "train-1"], ["/runs/report-1", "report-1"], ["/runs/broken-1", "broken-1"],
+  ["/compare?runs=train-1,train-2", "Compare 2 runs"], ["/compare", "Compare 0 runs"], ["/runs/nobody", "nobody"], ["/artifacts/none", "none"], ["/nowhere", "Not found"],
+];
+for (const [colorScheme, width] of [["light", 1280], ["dark", 1280], ["light", 390]])
+  test(`every page has its title and can be read: ${colorScheme}, ${width} wide`, async () => {
+    const own = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, reducedMotion: "reduce", storageState: await context.storageState() });
+    const at = await own.newPage();
+    for (const [path, title] of everyPage) {
+      await at.goto(store.origin + base + path);
+      await at.locator("h1").first().waitFor();
+      await at.waitForFunction(() => document.querySelector(".waiting") === null);
+      assert.match(await at.title(), new RegExp(`^${title} · .*artfs$`), path);
+      assert.equal(await at.locator("h1").count(), 1, `${path} has one heading`);
+      assert.ok(await at.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} fits`);
+      await axe(path, at);
+    }
+    await own.close();
+  });
 
 test("a version is described and tagged, and an alias moved or dropped only when asked twice", async () => {
   await open(`${base}/artifacts/net/v1`);

@@ -6,6 +6,7 @@ import { deflateSync } from "node:zlib";
 const art = process.env.ARTFS_ART;
 export const project = "ui-test";
 export const hostileFile = "<img src=x onerror=window.hacked=1>.txt";
+export const hostileWord = "<img src=x onerror=window.hacked=5>";
 export const hostileCaption = '"><img src=x onerror=window.hacked=2><script>window.hacked=3</script>';
 
 // A grey picture, 8 x 8.
@@ -38,7 +39,9 @@ export function eventFile() {
   };
   const field = (number, data) => Buffer.concat([Buffer.from([(number << 3) | 2, data.length]), data]), text = (of) => Buffer.from(of);
   const record = (step, value) => {
-    const data = Buffer.concat([Buffer.from([16, step]), field(5, field(1, value))]), length = Buffer.alloc(8);
+    const clock = Buffer.alloc(8);
+    clock.writeDoubleLE(1.7e9);
+    const data = Buffer.concat([Buffer.from([9]), clock, Buffer.from([16, step]), field(5, field(1, value))]), length = Buffer.alloc(8);
     length.writeUInt32LE(data.length);
     return Buffer.concat([length, masked(length), data, masked(data)]);
   };
@@ -108,7 +111,7 @@ export class TestStore {
       this.input(`metrics-${number}.jsonl`, lines);
       this.run(`train-${number}`, "train", `set -e; cat ${mount}/digits/latest/readme.txt > /dev/null; mkdir -p ${mount}/net; cd ${inputs}
         cp net.safetensors ${mount}/net/latest/; echo ${number} > ${mount}/net/latest/seed; cp metrics-${number}.jsonl ${run}/metrics.jsonl
-        printf '{"loss": ${rate}, "accuracy": ${90 + number}}' > ${run}/summary.json; ${number === 1 ? `printf model > ${mount}/net/latest/.art/type` : ":"}; echo trained ${number}`, ["--config", `rate=${rate}`, "--tag", "sweep"]);
+        printf '{"loss": ${rate}, "accuracy": ${90 + number}}' > ${run}/summary.json; ${number === 1 ? `printf model > ${mount}/net/latest/.art/type` : ":"}; echo trained ${number}`, ["--config", `rate=${rate}`, "--config", `optimizer=${number === 1 ? "SGD" : "Adam"}`, "--tag", "sweep"]);
     }
     this.input("captions.json", JSON.stringify([{ file: "00.png", caption: "7,2" }, { file: "01.png", caption: hostileCaption }]));
     this.run("report-1", "report", `set -e; cd ${inputs}; cat ${mount}/net/latest/net.safetensors > /dev/null; mkdir -p ${run}/media/hardest

@@ -250,10 +250,11 @@ Json run_metrics(const Place& place, const Request& request) {
     constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20U;
     auto text = text_of(view, run_files(view, run), run, "metrics.jsonl", most_bytes).value_or("");
     auto most = request.number("most", 20000);
-    auto document = metric_columns(text, most);
+    auto document = metric_columns(text, arrivals_of(place.site.store, run.id), most);
     auto unsealed = draft_files(view.reading(), run);
     add_series(document, found_metrics(view.reading(), run, unsealed), most);
     document["run"] = run.name;
+    document["started"] = rfc3339(run.started);
     document["state"] = to_string(run.state);
     return document;
 }

@@ -33,7 +33,7 @@ export interface Graph {
   nodes: GraphNode[]; edges: GraphEdge[]; form: string; clustered: boolean; instances: number; most_nodes: number;
   types: string[]; job_types: string[]; focus?: string;
 }
-export interface Metrics { rows: number; shown: number; columns: Record<string, (number | null)[]>; run: string; state: string }
+export interface Metrics { rows: number; shown: number; columns: Record<string, (number | null)[]>; times: (number | null)[]; run: string; started: string; state: string }
 export interface Media { path: string; size: number; image: boolean; group: string; caption: string | null; text?: string }
 export interface FileRow { name: string; type: "file" | "dir" | "symlink"; size: number; sha256?: string; target?: string; entries?: number }
 export interface Preview {

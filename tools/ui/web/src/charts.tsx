@@ -3,9 +3,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Metrics } from "./api";
+import { axesOf, clock, clockTicks, elapsed, elapsedSteps, elapsedTick, metricNames, sayTime, seriesOf, titleOf, valueOn, type Series } from "./axes";
 import { number } from "./format";
-
-export interface Series { name: string; x: number[]; y: (number | null)[] }
+import { setQuery } from "./router";
 
 export const palette = ["#2f6fdb", "#d9622b", "#1f9d7a", "#a447c9", "#c2912a", "#d13d6a", "#4a8f2e", "#5867d8", "#8a6d4b", "#128fb0"];
 
@@ -19,37 +19,6 @@ export function smoothed(values: (number | null)[], weight: number): (number | n
     seen += 1;
     return last / (1 - weight ** seen);
   });
-}
-
-export const axisNames = ["step", "_step", "global_step", "example_ct", "iteration", "iter", "epoch"];
-const timeNames = ["time", "_timestamp", "timestamp", "wall_time"];
-
-export function axesOf(metrics: Metrics[]): string[] {
-  const names = new Set<string>();
-  for (const one of metrics) for (const name of Object.keys(one.columns)) names.add(name);
-  const known = [...axisNames, ...timeNames].filter((name) => names.has(name));
-  return [...known, "line", ...[...names].filter((name) => !known.includes(name)).sort()];
-}
-
-export function metricNames(metrics: Metrics[]): string[] {
-  const names = new Set<string>();
-  for (const one of metrics) for (const name of Object.keys(one.columns)) names.add(name);
-  return [...names].filter((name) => !axisNames.includes(name) && !timeNames.includes(name)).sort();
-}
-
-// The points that have both; in order of x, which need not be the order of writing.
-export function seriesOf(metrics: Metrics, name: string, axis: string): Series | null {
-  const y = metrics.columns[name];
-  if (!y) return null;
-  const x = axis === "line" ? null : metrics.columns[axis];
-  if (axis !== "line" && !x) return null;
-  const points: [number, number][] = [];
-  for (let i = 0; i < y.length; ++i) {
-    const at = x ? x[i] : i + 1, value = y[i];
-    if (at !== null && at !== undefined && value !== null) points.push([at, value]);
-  }
-  points.sort((a, b) => a[0] - b[0]);
-  return points.length ? { name: metrics.run, x: points.map((p) => p[0]), y: points.map((p) => p[1]) } : null;
 }
 
 interface ChartProps { title: string; series: Series[]; axis: string; smooth: number; log: boolean; tall?: boolean; colours?: string[] }
@@ -81,9 +50,11 @@ export function Chart({ title, series, axis, smooth, log, tall, colours = palett
     }));
     const faint = smooth > 0 ? series.map((one, i) => ({ label: `${one.name} (raw)`, stroke: colours[i % colours.length] + "40", width: 1, spanGaps: true, points: { show: false } })) : [];
     const options: uPlot.Options = {
-      width: width(), height: tall ? 420 : 220, series: [{ label: axis, value: (_, value) => (value === null || value === undefined ? "–" : number(value)) }, ...drawn, ...faint],
-      scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
-      axes: [{ stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: 30 },
+      width: width(), height: tall ? 420 : 220, series: [{ label: axis === elapsed || axis === clock ? "time" : titleOf(axis), value: (_, value) => (value === null || value === undefined ? "–" : valueOn(axis, value)) }, ...drawn, ...faint],
+      scales: { x: { time: axis === clock }, y: { distr: log ? 3 : 1 } },
+      axes: [{ stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: axis === clock ? 44 : 30,
+        ...(axis === clock ? { space: 80, values: (_: uPlot, ticks: number[], _axis: number, _space: number, apart: number) => clockTicks(ticks, apart) } : {}),
+        ...(axis === elapsed ? { incrs: elapsedSteps, values: (_: uPlot, ticks: number[]) => ticks.map(elapsedTick) } : {}) },
         { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: 56, values: (_, ticks) => ticks.map((one) => (one === null ? "" : number(one))) }],
       legend: { show: true, live: true }, cursor: { points: { size: 6 } },
       hooks: { setCursor: [(of) => { if ((of.cursor.left ?? -1) < 0) showLast(of); }] },
@@ -99,7 +70,7 @@ export function Chart({ title, series, axis, smooth, log, tall, colours = palett
   useEffect(() => { plot.current?.setData(data); if (plot.current) showLast(plot.current); }, [shown]);
   const last = series.map((one) => `${one.name} ends at ${number(one.y[one.y.length - 1] ?? 0)}`).join(", ");
   return (
-    <figure class={`chart${tall ? " tall" : ""}${series.length > 1 ? " many" : ""}`} aria-label={`${title} over ${axis}: ${last}`}>
+    <figure class={`chart${tall ? " tall" : ""}${series.length > 1 ? " many" : ""}`} aria-label={`${title} over ${titleOf(axis)}: ${last}`}>
       <figcaption>{title}</figcaption><div ref={box} class="plot" />
     </figure>
   );
@@ -123,13 +94,29 @@ function dataOf(series: Series[], smooth: number, log: boolean): uPlot.AlignedDa
   return tables.length ? uPlot.join(tables) : [[]];
 }
 
-export interface ChartSettings { axis: string; smooth: number; log: boolean; filter: string }
+export interface ChartSettings { axis: string; smooth: number; log: boolean; filter: string; large: string }
 
-export function ChartBar({ axes, of, set }: { axes: string[]; of: ChartSettings; set: (values: Partial<ChartSettings>) => void }) {
+// In the address, so that what is seen can be shared; not at every step of the slider.
+function useSettings(): [ChartSettings, (values: Partial<ChartSettings>) => void] {
+  const [settings, change] = useState<ChartSettings>(() => {
+    const search = new URLSearchParams(location.search), smooth = Number(search.get("smooth"));
+    return { axis: search.get("x") ?? "", smooth: smooth >= 0 && smooth < 1 ? smooth : 0, log: search.get("log") === "1", filter: search.get("metrics") ?? "", large: search.get("large") ?? "" };
+  });
+  const untouched = useRef(true);
+  useEffect(() => {
+    if (untouched.current) { untouched.current = false; return; }
+    const { axis, smooth, log, filter, large } = settings;
+    const timer = setTimeout(() => setQuery({ x: axis, smooth: smooth ? smooth.toFixed(2) : null, log: log ? "1" : null, metrics: filter, large }), 250);
+    return () => clearTimeout(timer);
+  }, [settings]);
+  return [settings, (values) => change((before) => ({ ...before, ...values }))];
+}
+
+function ChartBar({ axes, of, set }: { axes: string[]; of: ChartSettings; set: (values: Partial<ChartSettings>) => void }) {
   return (
     <div class="chartbar">
       <label>Along the bottom <select value={of.axis} onChange={(event) => set({ axis: event.currentTarget.value })}>
-        {axes.map((name) => <option key={name} value={name}>{name === "line" ? "line of metrics.jsonl" : name}</option>)}</select></label>
+        {axes.map((name) => <option key={name} value={name}>{titleOf(name)}</option>)}</select></label>
       <label>Smoothing <input type="range" min="0" max="0.99" step="0.01" value={of.smooth} onInput={(event) => set({ smooth: Number(event.currentTarget.value) })} /> <span class="num">{of.smooth.toFixed(2)}</span></label>
       <label><input type="checkbox" checked={of.log} onChange={(event) => set({ log: event.currentTarget.checked })} /> Log scale</label>
       <input type="search" placeholder="Filter metrics" aria-label="Filter metrics" value={of.filter} onInput={(event) => set({ filter: event.currentTarget.value })} />
@@ -139,13 +126,14 @@ export function ChartBar({ axes, of, set }: { axes: string[]; of: ChartSettings;
 
 export function Charts({ metrics }: { metrics: Metrics[] }) {
   const axes = axesOf(metrics);
-  const [settings, change] = useState<ChartSettings>({ axis: "", smooth: 0, log: false, filter: "" });
-  const [large, enlarge] = useState("");
+  const [settings, change] = useSettings();
+  const { large } = settings;
   const axis = axes.includes(settings.axis) ? settings.axis : axes[0];
-  const names = metricNames(metrics).filter((name) => name !== axis && name.includes(settings.filter));
+  const names = metricNames(metrics).filter((name) => name !== axis && name.toLowerCase().includes(settings.filter.toLowerCase()));
   return (
     <>
-      <ChartBar axes={axes} of={{ ...settings, axis }} set={(values) => change((before) => ({ ...before, ...values }))} />
+      <ChartBar axes={axes} of={{ ...settings, axis }} set={change} />
+      {(axis === elapsed || axis === clock) && <p class="muted small-text pad">{sayTime(metrics)}</p>}
       <div class="charts">
         {names.slice(0, 60).map((name) => {
           const series = metrics.map((one) => ({ run: one.run, of: seriesOf(one, name, axis) }));
@@ -153,9 +141,9 @@ export function Charts({ metrics }: { metrics: Metrics[] }) {
           const drawn = series.flatMap((one) => (one.of ? [one.of] : []));
           return (
             <div key={name} class={large === name ? "chart-cell large" : "chart-cell"}>
-              <button type="button" class="small enlarge" aria-label={large === name ? `Shrink ${name}` : `Enlarge ${name}`} onClick={() => enlarge(large === name ? "" : name)}>{large === name ? "−" : "+"}</button>
+              <button type="button" class="small enlarge" aria-pressed={large === name} aria-label={`Enlarge ${name}`} title={large === name ? "Smaller" : "Larger"} onClick={() => change({ large: large === name ? "" : name })}>{large === name ? "−" : "+"}</button>
               {drawn.length ? <Chart title={name} series={drawn} axis={axis} smooth={settings.smooth} log={settings.log} tall={large === name} colours={colours} />
-                : <p class="muted pad">{name}: no line has both it and {axis}.</p>}
+                : <p class="muted pad">{name}: no line has both it and {titleOf(axis)}.</p>}
             </div>);
         })}
       </div>

@@ -48,7 +48,7 @@ function Form({ project, reference, kind, description, tags, aliases, close }: P
   };
   return (
     <form class="edit pad gap" onSubmit={save} aria-label={`Edit ${reference}`}>
-      <label>Description<textarea rows={2} value={text} onInput={(event) => setText(event.currentTarget.value)} /></label>
+      <label>{kind === "run" ? "Notes" : "Description"}<textarea rows={2} value={text} onInput={(event) => setText(event.currentTarget.value)} /></label>
       <label>Tags<input value={labels} onInput={(event) => setLabels(event.currentTarget.value)} placeholder="words, with spaces between" /></label>
       {kind === "version" && <label>Aliases<input value={names} onInput={(event) => { setNames(event.currentTarget.value); setSure(false); }} placeholder="best, production" /></label>}
       {sure && dropped.length > 0 && <p class="warning">This drops {dropped.join(", ")}: paths and references through {dropped.length === 1 ? "it" : "them"} stop working. Save again to do it.</p>}

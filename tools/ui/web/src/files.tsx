@@ -4,7 +4,7 @@ import type { FileRow, Preview } from "./api";
 import { enc, query } from "./api";
 import { count, size } from "./format";
 import { useData } from "./live";
-import { Shown } from "./parts";
+import { Scroll, Shown } from "./parts";
 
 interface Listing { dir: string; files: FileRow[]; more: boolean }
 interface TreeProps { base: string; dir: string; chosen: string; choose: (path: string) => void; depth?: number }
@@ -72,9 +72,9 @@ function Tensors({ of }: { of: { name: string; shape: number[]; dtype: string }[
   return (
     <>
       <p class="muted pad">{count(of.length, "tensor")}, {numbers.toLocaleString("en")} numbers. Read from the headers: nothing in the file was run.</p>
-      <div class="scroll"><table class="list"><thead><tr><th>Tensor</th><th>Shape</th><th>Type</th><th>Numbers</th></tr></thead><tbody>
+      <Scroll label="Tensors"><table class="list"><thead><tr><th>Tensor</th><th>Shape</th><th>Type</th><th>Numbers</th></tr></thead><tbody>
         {of.slice(0, 2000).map((one) => <tr key={one.name}><td class="mono">{one.name}</td><td class="mono">{one.shape.length ? one.shape.join(" × ") : "scalar"}</td><td class="mono">{one.dtype}</td><td class="num">{one.shape.reduce((product, n) => product * n, 1).toLocaleString("en")}</td></tr>)}
-      </tbody></table></div>
+      </tbody></table></Scroll>
     </>
   );
 }
@@ -101,7 +101,7 @@ function Table({ text, separator }: { text: string; separator: string }) {
   const [head, ...rows] = rowsOf(text, separator);
   if (!head) return <p class="muted pad">The file is empty.</p>;
   return (
-    <div class="scroll"><table class="list"><thead><tr>{head.slice(0, 60).map((cell, i) => <th key={i}>{cell}</th>)}</tr></thead>
-      <tbody>{rows.map((row, i) => <tr key={i}>{row.slice(0, 60).map((cell, j) => <td key={j}>{cell}</td>)}</tr>)}</tbody></table></div>
+    <Scroll label="Table"><table class="list"><thead><tr>{head.slice(0, 60).map((cell, i) => <th key={i}>{cell}</th>)}</tr></thead>
+      <tbody>{rows.map((row, i) => <tr key={i}>{row.slice(0, 60).map((cell, j) => <td key={j}>{cell}</td>)}</tr>)}</tbody></table></Scroll>
   );
 }

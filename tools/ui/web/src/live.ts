@@ -12,6 +12,12 @@ function connect() {
   if (source) return;
   source = new EventSource("/api/events");
   source.addEventListener("change", () => listeners.forEach((listener) => listener()));
+  // A browser gives up for good on an answer that is no stream: of a server that goes or is full.
+  source.addEventListener("error", () => {
+    if (source?.readyState !== EventSource.CLOSED) return;
+    source = null;
+    setTimeout(() => { if (listeners.size > 0) connect(); }, 2000);
+  });
 }
 document.addEventListener("visibilitychange", () => { connect(); });
 

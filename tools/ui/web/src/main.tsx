@@ -92,7 +92,7 @@ function Search({ project }: { project: string }) {
 
 function NotFound() {
   useTitle("Not found");
-  return <Empty title="There is no such page"><p>The address may be cut off. <Link to="/">Go to the project</Link>.</p></Empty>;
+  return <Empty page title="There is no such page"><p>The address may be cut off. <Link to="/">Go to the project</Link>.</p></Empty>;
 }
 
 function page(project: string, parts: string[], projects: Projects) {

@@ -1,6 +1,6 @@
 // The small pieces that every page is made of.
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "./api";
 import { enc } from "./api";
 import { ago, value, when } from "./format";
@@ -48,8 +48,22 @@ export function Time({ of }: { of: string }) {
   return <time dateTime={of} title={when(of)}>{ago(of)}</time>;
 }
 
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
-  return <div class="empty"><p class="empty-title">{title}</p><div class="empty-text">{children}</div></div>;
+// What is wider than the page: keys can move it too, where there is anything to move.
+export function Scroll({ label, class: more = "", children }: { label: string; class?: string; children: ComponentChildren }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [wider, set] = useState(false);
+  useEffect(() => {
+    const at = box.current!, look = () => set(at.scrollWidth > at.clientWidth);
+    const observer = new ResizeObserver(look);
+    observer.observe(at);
+    if (at.firstElementChild) observer.observe(at.firstElementChild);
+    return () => observer.disconnect();
+  }, []);
+  return <div ref={box} class={`scroll ${more}`} {...(wider ? { tabIndex: 0, role: "region", "aria-label": label } : {})}>{children}</div>;
+}
+
+export function Empty({ title, page, children }: { title: string; page?: boolean; children?: ComponentChildren }) {
+  return <div class="empty">{page ? <h1 class="empty-title">{title}</h1> : <p class="empty-title">{title}</p>}<div class="empty-text">{children}</div></div>;
 }
 
 export function Problem({ error }: { error: ApiError }) {
@@ -64,9 +78,10 @@ export function Problem({ error }: { error: ApiError }) {
 }
 
 // Waits in words, shows what went wrong, else the page.
-export function Shown<T>({ of, what, children }: { of: Loaded<T>; what: string; children: (data: T) => ComponentChildren }) {
+// `page`: the name of what is shown, a heading where there is nothing else.
+export function Shown<T>({ of, what, page, children }: { of: Loaded<T>; what: string; page?: string; children: (data: T) => ComponentChildren }) {
   if (of.data) return <>{of.error && <Problem error={of.error} />}{children(of.data)}</>;
-  if (of.error) return <Problem error={of.error} />;
+  if (of.error) return <>{page && <div class="head"><h1 class="mono">{page}</h1></div>}<Problem error={of.error} /></>;
   return <p class="waiting" role="status">{of.waiting ? `Loading ${what}…` : " "}</p>;
 }
 
@@ -119,9 +134,16 @@ export function Crumbs({ of }: { of: [string, string | null][] }) {
   );
 }
 
+// Long names differ at their ends: what is cut is the middle.
+export function Name({ of }: { of: string }) {
+  return <>{of.length <= 36 ? of : `${of.slice(0, 22)}…${of.slice(-12)}`}</>;
+}
+const long = (name: string) => (name.length > 36 ? { label: name, title: name } : {});
+
 export function VersionLink({ project, artifact, version }: { project: string; artifact: string; version: string }) {
-  return <Link class="mono" to={versionPath(project, artifact, version)}>{artifact}:{version}</Link>;
+  const name = `${artifact}:${version}`;
+  return <Link class="mono" to={versionPath(project, artifact, version)} {...long(name)}><Name of={name} /></Link>;
 }
 export function RunLink({ project, run }: { project: string; run: string }) {
-  return <Link class="mono" to={runPath(project, run)}>{run}</Link>;
+  return <Link class="mono" to={runPath(project, run)} {...long(run)}><Name of={run} /></Link>;
 }

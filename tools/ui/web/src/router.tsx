@@ -7,10 +7,14 @@ const tell = () => listeners.forEach((listener) => listener());
 window.addEventListener("popstate", tell);
 
 export function navigate(to: string, replace = false): void {
+  const leaves = new URL(to, location.href).pathname !== location.pathname;
   if (to !== location.pathname + location.search)
     history[replace ? "replaceState" : "pushState"](null, "", to);
   tell();
-  if (!replace) window.scrollTo(0, 0);
+  if (replace) return;
+  window.scrollTo(0, 0);
+  // Keys and screen readers go on in the new page, not in what was there.
+  if (leaves) document.getElementById("main")?.focus({ preventScroll: true });
 }
 
 export interface Where { path: string; search: URLSearchParams }

@@ -6,7 +6,9 @@ import { typeHue } from "../parts";
 import type { Box, Layout } from "./layout";
 
 export interface Seen { x: number; y: number; scale: number }
-export interface Controls { fit: () => void; zoom: (by: number) => void; centre: (id: string) => void }
+// `whole` draws also what is out of sight, for as long as `work` takes.
+export interface Controls { fit: () => void; zoom: (by: number) => void; centre: (id: string) => void; whole: (work: () => Promise<void> | void) => void }
+interface Sight { left: number; top: number; right: number; bottom: number }
 
 export function titleOf(node: GraphNode): string {
   if (node.version) return `${node.artifact}:${node.version}`;
@@ -84,7 +86,7 @@ function middle(points: [number, number][]): { x: number; y: number } {
 }
 
 // In SVG the attribute's name has no capital.
-const reachable: object = { tabindex: 0 };
+const reachable = (stop: boolean): object => ({ tabindex: stop ? 0 : -1 });
 
 interface ViewProps {
   graph: Graph; layout: Layout; boxes: Box[]; chosen: string; edge: string; found: Set<string> | null;
@@ -120,7 +122,9 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
       return { scale, x: at.clientWidth / 2 - (layout.nodes[i].x + boxes[i].width / 2) * scale, y: at.clientHeight / 2 - (layout.nodes[i].y + 24) * scale };
     });
   }, [layout, index]);
-  controls.current = { fit, zoom, centre };
+  const [whole, draw] = useState<{ work: () => Promise<void> | void } | null>(null);
+  useEffect(() => { if (whole) { void whole.work(); draw(null); } }, [whole]);
+  controls.current = { fit, zoom, centre, whole: (work) => draw({ work }) };
 
   // At first: all of it, but where its words could not be read, as on a phone, where it begins.
   useEffect(() => {
@@ -183,6 +187,17 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
   };
 
   const neighbours = (id: string, forward: boolean) => graph.edges.filter((one) => (forward ? one.from : one.to) === id).map((one) => (forward ? one.to : one.from));
+  // The tab key stops at one node; arrows go on from there.
+  const stop = index.has(chosen) ? chosen : graph.nodes[0]?.id;
+  const goTo = (id: string) => {
+    choose(id); centre(id);
+    requestAnimationFrame(() => frame.current?.querySelector<SVGGElement>(`[data-node="${CSS.escape(id)}"]`)?.focus());
+  };
+  const inTheMiddle = () => {
+    const x = (size.width / 2 - seen.x) / seen.scale, y = (size.height / 2 - seen.y) / seen.scale;
+    const away = layout.nodes.map((at, i) => Math.hypot(at.x + boxes[i].width / 2 - x, at.y + boxes[i].height / 2 - y));
+    return graph.nodes[away.indexOf(away.reduce((a, b) => Math.min(a, b), Infinity))]?.id;
+  };
   const step = (id: string, key: string): string | undefined => {
     if (key === "ArrowRight") return neighbours(id, true)[0];
     if (key === "ArrowLeft") return neighbours(id, false)[0];
@@ -199,10 +214,7 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
     if (event.key.startsWith("Arrow")) {
       if (node && !event.shiftKey) {
         const to = step(node, event.key);
-        if (to) {
-          choose(to); centre(to);
-          requestAnimationFrame(() => frame.current?.querySelector<SVGGElement>(`[data-node="${CSS.escape(to)}"]`)?.focus());
-        }
+        if (to) goTo(to);
       } else {
         const by = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key]!;
         see((was) => ({ ...was, x: was.x + by[0], y: was.y + by[1] }));
@@ -211,6 +223,7 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
     else if (event.key === "-") zoom(0.8);
     else if (event.key === "0") fit();
     else if (event.key === "Enter" && node) { if (chosen === node) open(graph.nodes[index.get(node)!]); else choose(node); }
+    else if (event.key === "Enter" && event.target === frame.current) { const to = inTheMiddle(); if (to) goTo(to); }
     else if (event.key === "Escape") { choose(""); ask(null, true); }
     else return;
     event.preventDefault();
@@ -233,18 +246,49 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
   }, [chosen, graph]);
 
   // Only what is in sight is drawn; from far away, where no text can be read, as few large shapes.
-  const far = seen.scale < 0.28 && graph.nodes.length > 300;
+  const far = whole === null && seen.scale < 0.28 && graph.nodes.length > 300;
   // Of very many edges only those of the chosen node can be pointed at.
   const dense = graph.edges.length > 1200;
-  const inSight = (x: number, y: number, width: number, height: number) => {
-    const margin = 200 / seen.scale, left = -seen.x / seen.scale - margin, top = -seen.y / seen.scale - margin;
-    return x + width > left && y + height > top && x < left + size.width / seen.scale + 2 * margin && y < top + size.height / seen.scale + 2 * margin;
-  };
+  const sight = useSight(seen, size);
+  const inSight = (x: number, y: number, width: number, height: number) =>
+    whole !== null || (x + width > sight.left && y + height > sight.top && x < sight.right && y < sight.bottom);
   const dim = (id: string) => (near !== null && !near.has(id)) || (found !== null && !found.has(id));
   const label = (node: GraphNode) => `${node.kind === "run" ? "Run" : "Artifact"} ${node.id}${node.state ? `, ${node.state}` : ""}${graph.form === "collapsed" || graph.form === "names" ? `, ${subtitleOf(node, graph.form)}${badStates(node) ? `, ${badStates(node)} of them failed` : ""}` : ""}`;
+  // Made again when something comes into sight or looks different, not at every step of a pan.
+  const links = useMemo(() => far ? [] : graph.edges.map((one, i) => {
+    const points = layout.lines[i];
+    if (!points?.length || (dense && one.from !== chosen && one.to !== chosen)) return null;
+    const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
+    const [x, y] = [Math.min(...xs), Math.min(...ys)];
+    if (!inSight(x, y, Math.max(...xs) - x, Math.max(...ys) - y)) return null;
+    const path = curve(points), key = edgeKey(one);
+    return (
+      <g key={key} class={`link link-${one.kind}${key === chosenEdge ? " chosen" : ""}${dim(one.from) || dim(one.to) ? " dim" : ""}`}
+        onPointerEnter={() => ask(one, false)} onPointerLeave={() => ask(null, false)} onClick={() => { if (!drag.current?.moved) ask(one, true); }}>
+        <path d={path} class="touch" /><path d={path} class="line" marker-end={`url(#head-${one.kind})`} />
+        {one.count > 1 && <text {...middle(points)} dy="4" class="link-count">{one.count.toLocaleString("en")}</text>}
+      </g>);
+  }), [graph, layout, sight, whole, far, chosen, chosenEdge, near, found]);
+  const nodes = useMemo(() => far ? [] : graph.nodes.map((node, i) => {
+    const at = layout.nodes[i], box = boxes[i];
+    if (!at || !box || !inSight(at.x, at.y, box.width, box.height)) return null;
+    const run = node.kind === "run", bad = badStates(node) > 0;
+    return (
+      <g key={node.id} data-node={node.id} {...reachable(node.id === stop)} role="button" aria-pressed={chosen === node.id} style={{ "--hue": String(typeHue(run ? node.job_type ?? "" : node.type ?? "")) }}
+        class={`node node-${node.kind}${bad ? " bad" : ""}${node.state === "running" || node.states?.running ? " live" : ""}${chosen === node.id ? " chosen" : ""}${dim(node.id) ? " dim" : ""}${node.id === graph.focus ? " focus" : ""}`}
+        transform={`translate(${at.x},${at.y})`} onClick={() => { if (!drag.current?.moved) choose(node.id); }} onDblClick={() => open(node)}>
+        <rect class="body" width={box.width} height={box.height} rx={run ? 6 : 24} />
+        {run ? <rect class="mark" x="14" y="18" width="12" height="12" rx="3" /> : <circle class="mark" cx="22" cy="24" r="6.5" />}
+        {bad && <path class="cross" d="M17,21L23,27M23,21L17,27" />}
+        <text class="title" x="36" y="21">{cut(titleOf(node), box.width < 320 ? Infinity : 32)}</text>
+        <text class="subtitle" x="36" y="37">{cut(subtitleOf(node, graph.form), box.width < 320 ? Infinity : 34)}{bad && graph.form !== "exploded" && graph.form !== "segments" ? ` · ${badStates(node)} failed` : bad ? ` · ${node.state}` : ""}</text>
+        {(graph.form === "collapsed" || graph.form === "names") && node.count > 1 && <rect class="behind" x="5" y={box.height + 2} width={box.width - 10} height="3" rx="1.5" />}
+        <title>{label(node)}</title>
+      </g>);
+  }), [graph, layout, boxes, sight, whole, far, chosen, near, found]);
   return (
     <div ref={frame} class="canvas" onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerCancel={up} onKeyDown={key} tabIndex={0}
-      role="group" aria-label="Graph. Tab to a node; arrows walk along edges; Enter chooses, twice opens; plus and minus zoom, 0 fits.">
+      role="group" aria-label={`Graph of ${graph.nodes.length.toLocaleString("en")} nodes. Enter goes to the one in the middle; from there arrows walk along edges, Enter opens; plus and minus zoom, 0 fits; arrows here move the view.`}>
       <svg ref={svg} class={far ? "far" : ""} width="100%" height="100%">
         <defs>
           <marker id="head-log" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0,0L8,4L0,8z" class="head-log" /></marker>
@@ -252,52 +296,36 @@ export function GraphView({ graph, layout, boxes, chosen, edge: chosenEdge, foun
         </defs>
         <g class="world" transform={`translate(${seen.x},${seen.y}) scale(${seen.scale})`}>
           {far ? <Far graph={graph} layout={layout} boxes={boxes} /> : <>
-            {dense && <FarEdges graph={graph} layout={layout} />}
-            {graph.edges.map((one, i) => {
-              const points = layout.lines[i];
-              if (!points?.length || (dense && one.from !== chosen && one.to !== chosen)) return null;
-              const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
-              const [x, y] = [Math.min(...xs), Math.min(...ys)];
-              if (!inSight(x, y, Math.max(...xs) - x, Math.max(...ys) - y)) return null;
-              const path = curve(points), key = edgeKey(one);
-              return (
-                <g key={key} class={`link link-${one.kind}${key === chosenEdge ? " chosen" : ""}${dim(one.from) || dim(one.to) ? " dim" : ""}`}
-                  onPointerEnter={() => ask(one, false)} onPointerLeave={() => ask(null, false)} onClick={() => { if (!drag.current?.moved) ask(one, true); }}>
-                  <path d={path} class="touch" /><path d={path} class="line" marker-end={`url(#head-${one.kind})`} />
-                  {one.count > 1 && <text {...middle(points)} dy="4" class="link-count">{one.count.toLocaleString("en")}</text>}
-                </g>);
-            })}
-            {graph.nodes.map((node, i) => {
-              const at = layout.nodes[i], box = boxes[i];
-              if (!at || !box || !inSight(at.x, at.y, box.width, box.height)) return null;
-              const run = node.kind === "run", bad = badStates(node) > 0;
-              return (
-                <g key={node.id} data-node={node.id} {...reachable} role="button" aria-pressed={chosen === node.id} style={{ "--hue": String(typeHue(run ? node.job_type ?? "" : node.type ?? "")) }}
-                  class={`node node-${node.kind}${bad ? " bad" : ""}${node.state === "running" || node.states?.running ? " live" : ""}${chosen === node.id ? " chosen" : ""}${dim(node.id) ? " dim" : ""}${node.id === graph.focus ? " focus" : ""}`}
-                  transform={`translate(${at.x},${at.y})`} onClick={() => { if (!drag.current?.moved) choose(node.id); }} onDblClick={() => open(node)}>
-                  <rect class="body" width={box.width} height={box.height} rx={run ? 6 : 24} />
-                  {run ? <rect class="mark" x="14" y="18" width="12" height="12" rx="3" /> : <circle class="mark" cx="22" cy="24" r="6.5" />}
-                  {bad && <path class="cross" d="M17,21L23,27M23,21L17,27" />}
-                  <text class="title" x="36" y="21">{cut(titleOf(node), box.width < 320 ? Infinity : 32)}</text>
-                  <text class="subtitle" x="36" y="37">{cut(subtitleOf(node, graph.form), box.width < 320 ? Infinity : 34)}{bad && graph.form !== "exploded" && graph.form !== "segments" ? ` · ${badStates(node)} failed` : bad ? ` · ${node.state}` : ""}</text>
-                  {(graph.form === "collapsed" || graph.form === "names") && node.count > 1 && <rect class="behind" x="5" y={box.height + 2} width={box.width - 10} height="3" rx="1.5" />}
-                  <title>{label(node)}</title>
-                </g>);
-            })}</>}
+            {dense && <FarEdges graph={graph} layout={layout} within={whole ? null : sight} />}{links}{nodes}</>}
         </g>
       </svg>
     </div>
   );
 }
 
-const cut = (text: string, letters: number) => (text.length <= letters + 1 ? text : text.slice(0, letters) + "…");
+// Long names differ at their ends.
+const cut = (text: string, letters: number) => (text.length <= letters + 1 ? text : text.slice(0, letters - 12) + "…" + text.slice(-12));
 
-function FarEdges({ graph, layout }: { graph: Graph; layout: Layout }) {
+// What a view's width about the middle shows, and as much around it; the same for small steps.
+function useSight(seen: Seen, size: { width: number; height: number }): Sight {
+  const wide = size.width / seen.scale, high = size.height / seen.scale;
+  const column = Math.floor((-2 * seen.x) / seen.scale / wide), row = Math.floor((-2 * seen.y) / seen.scale / high);
+  return useMemo(() => ({ left: ((column - 1) * wide) / 2, top: ((row - 1) * high) / 2, right: ((column + 4) * wide) / 2, bottom: ((row + 4) * high) / 2 }), [column, row, wide, high]);
+}
+
+// Browsers draw paths of more than some ten thousand pixels very slowly: near by, only those in sight.
+function FarEdges({ graph, layout, within }: { graph: Graph; layout: Layout; within: Sight | null }) {
   const paths = useMemo(() => {
     const of = { use: "", log: "" };
-    graph.edges.forEach((edge, i) => { of[edge.kind] += curve(layout.lines[i] ?? []); });
+    graph.edges.forEach((edge, i) => {
+      const points = layout.lines[i];
+      if (!points?.length) return;
+      const [x, y, u, v] = [...points[0], ...points[points.length - 1]];
+      if (within && (Math.max(x, u) < within.left || Math.min(x, u) > within.right || Math.max(y, v) < within.top || Math.min(y, v) > within.bottom)) return;
+      of[edge.kind] += curve(points);
+    });
     return of;
-  }, [graph, layout]);
+  }, [graph, layout, within]);
   return <><path class="far-use" d={paths.use} /><path class="far-log" d={paths.log} /></>;
 }
 
@@ -310,5 +338,5 @@ function Far({ graph, layout, boxes }: { graph: Graph; layout: Layout; boxes: Bo
     });
     return paths;
   }, [graph, layout]);
-  return <><FarEdges graph={graph} layout={layout} />{["artifact", "run", "bad"].map((name) => <path key={name} class={`far-${name}`} d={shapes[name]} />)}</>;
+  return <><FarEdges graph={graph} layout={layout} within={null} />{["artifact", "run", "bad"].map((name) => <path key={name} class={`far-${name}`} d={shapes[name]} />)}</>;
 }

@@ -3,7 +3,7 @@ import type { Version } from "../api";
 import { enc } from "../api";
 import { count, size, value } from "../format";
 import { useData } from "../live";
-import { artifactPath, Crumbs, Empty, projectPath, RunLink, Section, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { artifactPath, Crumbs, Empty, projectPath, RunLink, Scroll, Section, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { navigate } from "../router";
 
 interface Entry { when: string; who: string; what: string; detail: Record<string, unknown> | null }
@@ -33,7 +33,7 @@ export function ArtifactPage({ project, artifact }: { project: string; artifact:
   return (
     <>
       <Crumbs of={[["Artifacts", projectPath(project) + "/artifacts"], [artifact, null]]} />
-      <Shown of={loaded} what="the artifact">{(data) => (
+      <Shown of={loaded} what="the artifact" page={artifact}>{(data) => (
         <>
           <div class="head"><h1 class="mono">{data.artifact}</h1><Type of={data.type} />
             <span class="muted">{count(data.total, "version")}</span><span class="grow" />
@@ -43,7 +43,7 @@ export function ArtifactPage({ project, artifact }: { project: string; artifact:
             }}>{chosen.length === 2 ? `Compare ${[...chosen].sort((a, b) => number(a) - number(b)).join(" and ")}` : "Choose two to compare"}</button>
           </div>
           {data.versions.length === 0 ? <Empty title="No version yet"><p>What a run writes below <code>{artifact}/latest</code> on the mount becomes <code>v0</code> when it ends.</p></Empty> : (
-            <div class="card scroll"><table class="list"><thead><tr><th><span class="hidden">Compare</span></th><th>Version</th><th>Aliases and tags</th><th>Size</th><th>Changed</th><th>Carried over</th><th>Made by</th><th>Made</th></tr></thead><tbody>
+            <Scroll label="Versions" class="card"><table class="list"><thead><tr><th><span class="hidden">Compare</span></th><th>Version</th><th>Aliases and tags</th><th>Size</th><th>Changed</th><th>Carried over</th><th>Made by</th><th>Made</th></tr></thead><tbody>
               {data.versions.map((version) => (
                 <tr key={version.version}>
                   <td><input type="checkbox" aria-label={`Compare ${version.version}`} checked={chosen.includes(version.version)} onChange={() => toggle(version.version)} /></td>
@@ -55,7 +55,7 @@ export function ArtifactPage({ project, artifact }: { project: string; artifact:
                 </tr>))}
             </tbody></table>
               {data.total > data.versions.length && <p class="pad"><button type="button" onClick={() => setLimit(limit + 500)}>Show more of {data.total}</button></p>}
-            </div>)}
+            </Scroll>)}
           {data.history.length > 0 && (
             <Section title="History">
               <ul class="plain history">{data.history.slice(0, 100).map((entry) => (

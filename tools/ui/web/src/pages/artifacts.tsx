@@ -3,7 +3,7 @@ import type { Version } from "../api";
 import { enc } from "../api";
 import { size } from "../format";
 import { useData } from "../live";
-import { artifactPath, Empty, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { artifactPath, Empty, Name, Scroll, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { Link } from "../router";
 
 interface Row { artifact: string; type: string; versions: number; created: string; latest: Version | null }
@@ -22,16 +22,16 @@ export function ArtifactsPage({ project }: { project: string }) {
           return <Empty title="No artifact yet"><p>Make one on the mount with <code>mkdir</code>, and write below its <code>latest</code>.</p></Empty>;
         if (shown.length === 0) return <Empty title="No artifact fits"><p>Nothing has “{text}” in its name or type.</p></Empty>;
         return (
-          <div class="card scroll"><table class="list"><thead><tr><th>Artifact</th><th>Type</th><th>Latest</th><th>Versions</th><th>Size</th><th>Made by</th><th>Newest</th></tr></thead><tbody>
+          <Scroll label="Artifacts" class="card"><table class="list"><thead><tr><th>Artifact</th><th>Type</th><th>Latest</th><th>Versions</th><th>Size</th><th>Made by</th><th>Newest</th></tr></thead><tbody>
             {shown.slice(0, 1000).map((row) => (
               <tr key={row.artifact}>
-                <td><Link class="mono strong" to={artifactPath(project, row.artifact)}>{row.artifact}</Link></td><td><Type of={row.type} /></td>
+                <td><Link class="mono strong" to={artifactPath(project, row.artifact)} title={row.artifact}><Name of={row.artifact} /></Link></td><td><Type of={row.type} /></td>
                 {row.latest ? <>
                   <td><VersionLink project={project} artifact={row.artifact} version={row.latest.version} /> <Tags of={row.latest.aliases.filter((name) => name !== "latest")} kind="alias" /></td>
                   <td class="num">{row.versions}</td><td class="num">{size(row.latest.size)}</td><td class="mono">{row.latest.logged_by[row.latest.logged_by.length - 1] ?? ""}</td><td><Time of={row.latest.created} /></td>
                 </> : <><td class="muted">no version yet</td><td class="num">{row.versions}</td><td /><td /><td><Time of={row.created} /></td></>}
               </tr>))}
-          </tbody></table></div>);
+          </tbody></table></Scroll>);
       }}</Shown>
     </>
   );

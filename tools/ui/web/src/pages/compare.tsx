@@ -1,10 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ApiError, FullRun, Metrics } from "../api";
 import { enc, get } from "../api";
-import { axisNames, Charts, palette } from "../charts";
+import { axisNames } from "../axes";
+import { Charts, palette } from "../charts";
 import { flat, number, value } from "../format";
 import { onChange } from "../live";
-import { Crumbs, Empty, Problem, projectPath, RunLink, Section, State, Time, useTitle } from "../parts";
+import { Crumbs, Empty, Name, Problem, projectPath, RunLink, Scroll, Section, State, Time, useTitle } from "../parts";
 import { useWhere } from "../router";
 
 interface Both { run: FullRun; metrics: Metrics }
@@ -52,50 +53,65 @@ function Compared({ project, runs }: { project: string; runs: Both[] }) {
     return keys.map((key) => ({ key, values: leaves.map((one) => one[key]) }))
       .filter((row) => all || new Set(row.values.map(value)).size > 1);
   };
-  const table = (title: string, of: (run: FullRun) => Record<string, unknown>) => {
+  const group = (title: string, of: (run: FullRun) => Record<string, unknown>) => {
     const found = rows(of);
-    return found.length === 0 ? <p class="muted pad">{title}: no difference.</p> : (
-      <div class="scroll"><table class="list"><thead><tr><th>{title}</th>{runs.map((one) => <th key={one.run.id}>{one.run.name}</th>)}</tr></thead><tbody>
+    return (
+      <tbody><tr class="group"><th colSpan={runs.length + 1} scope="rowgroup">{title}</th></tr>
+        {found.length === 0 && <tr><td colSpan={runs.length + 1} class="muted">no difference</td></tr>}
         {found.map((row) => <tr key={row.key}><th scope="row" class="mono">{row.key}</th>{row.values.map((one, i) => <td key={i} class="num left">{one === undefined ? "–" : value(one)}</td>)}</tr>)}
-      </tbody></table></div>);
+      </tbody>);
   };
   return (
     <>
       <ul class="legend">{runs.map((one, i) => <li key={one.run.id}><span class="swatch" style={{ background: palette[i % palette.length] }} /><RunLink project={project} run={one.run.name} /> <span class="muted">{one.run.job_type}</span> <State of={one.run.state} /> <Time of={one.run.started} /></li>)}</ul>
       {metrics.some((one) => one.shown > 0) ? <Section title="Metrics"><Charts metrics={metrics} /></Section> : <Section title="Metrics"><p class="muted pad">None of them wrote metrics.</p></Section>}
       <Section title="Differences" side={<label><input type="checkbox" checked={all} onChange={(event) => showAll(event.currentTarget.checked)} /> Also what is the same</label>}>
-        {table("Config", (run) => run.config)}{table("Summary", (run) => run.summary)}
-        {table("Inputs", (run) => Object.fromEntries(run.uses.map((use) => [use.artifact, use.version])))}
+        <Scroll label="Differences"><table class="list"><thead><tr><th><span class="hidden">Key</span></th>{runs.map((one, i) => <th key={one.run.id}><span class="swatch" style={{ background: palette[i % palette.length] }} /><Name of={one.run.name} /></th>)}</tr></thead>
+          {group("Config", (run) => run.config)}{group("Summary", (run) => run.summary)}
+          {group("Inputs", (run) => Object.fromEntries(run.uses.map((use) => [use.artifact, use.version])))}
+        </table></Scroll>
       </Section>
       <Section title="Parallel coordinates"><Parallel runs={runs} /></Section>
     </>
   );
 }
 
-// One line a run through one axis for each number in which they differ; the last axes are results.
+interface Axis { key: string; words: string[] | null; least: number; most: number }
+
+// Numbers, and words of which there are few, where the runs differ in them.
+function axisOf(key: string, points: Record<string, unknown>[]): Axis | null {
+  const values = points.map((one) => one[key]).filter((one) => one !== undefined && one !== null);
+  const numbers = values.filter((one): one is number => typeof one === "number");
+  if (numbers.length === values.length)
+    return new Set(numbers).size > 1 ? { key, words: null, least: Math.min(...numbers), most: Math.max(...numbers) } : null;
+  const words = [...new Set(values.map(value))].sort();
+  return words.length > 1 && words.length <= 12 && words.every((word) => word.length <= 24) ? { key, words, least: 0, most: words.length - 1 } : null;
+}
+
+// One line a run through one axis for each thing in which they differ; the last axes are results.
 function Parallel({ runs }: { runs: Both[] }) {
   const points = runs.map((one) => ({ ...prefixed("", flat(one.run.config)), ...prefixed("→ ", lastOf(one.metrics)), ...prefixed("→ ", flat(one.run.summary)) }));
-  const keys = [...new Set(points.flatMap((one) => Object.keys(one)))].filter((key) => {
-    const values = points.map((one) => one[key]).filter((one) => typeof one === "number");
-    return new Set(values).size > 1;
-  }).slice(0, 10);
-  if (keys.length < 2) return <p class="muted pad">The runs differ in fewer than two numbers of config, metrics and summary.</p>;
-  const width = 1000, height = 300, left = 60, right = 940, top = 46, bottom = 270;
-  const x = (i: number) => left + (i * (right - left)) / (keys.length - 1);
-  const ranges = keys.map((key) => {
-    const values = points.map((one) => one[key]).filter((one): one is number => typeof one === "number");
-    return [Math.min(...values), Math.max(...values)];
-  });
-  const y = (i: number, of: number) => bottom - ((of - ranges[i][0]) / (ranges[i][1] - ranges[i][0])) * (bottom - top);
+  const axes = [...new Set(points.flatMap((one) => Object.keys(one)))].flatMap((key) => axisOf(key, points) ?? []).slice(0, 10);
+  if (axes.length < 2) return <p class="muted pad">The runs differ in fewer than two values of config, metrics and summary.</p>;
+  const width = 1000, height = 300, left = 70, right = 930, top = 46, bottom = 270;
+  const x = (i: number) => left + (i * (right - left)) / (axes.length - 1);
+  const y = (axis: Axis, of: unknown) => {
+    const at = axis.words ? axis.words.indexOf(value(of)) : (of as number);
+    return bottom - ((at - axis.least) / (axis.most - axis.least)) * (bottom - top);
+  };
+  const letters = Math.min(24, Math.floor((right - left) / (axes.length - 1) / 7.2));
+  const cut = (text: string) => (text.length > letters ? text.slice(0, letters - 1) + "…" : text);
   return (
-    <div class="scroll pad"><svg class="parallel" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Parallel coordinates over ${keys.join(", ")}`}>
-      {keys.map((key, i) => <g key={key}><line x1={x(i)} x2={x(i)} y1={top} y2={bottom} />
-        <text x={x(i)} y={16} class="name">{key.length > 18 ? key.slice(0, 17) + "…" : key}</text><text x={x(i)} y={top - 8}>{number(ranges[i][1])}</text><text x={x(i)} y={bottom + 18}>{number(ranges[i][0])}</text></g>)}
+    <Scroll label="Parallel coordinates" class="pad"><svg class="parallel" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Parallel coordinates over ${axes.map((axis) => axis.key).join(", ")}`}>
       {points.map((one, n) => {
-        const path = keys.flatMap((key, i) => (typeof one[key] === "number" ? [`${x(i)},${y(i, one[key] as number)}`] : []));
+        const path = axes.flatMap((axis, i) => (one[axis.key] !== undefined && one[axis.key] !== null ? [`${x(i)},${y(axis, one[axis.key])}`] : []));
         return <polyline key={n} points={path.join(" ")} stroke={palette[n % palette.length]}><title>{runs[n].run.name}</title></polyline>;
       })}
-    </svg></div>
+      {axes.map((axis, i) => <g key={axis.key}><line x1={x(i)} x2={x(i)} y1={top} y2={bottom} />
+        <text x={x(i)} y={16} class="name">{cut(axis.key)}<title>{axis.key}</title></text>
+        {axis.words ? axis.words.map((word) => <text key={word} x={x(i)} y={y(axis, word) + (word === axis.words![0] ? 18 : word === axis.words![axis.words!.length - 1] ? -8 : 4)} class="word">{cut(word)}</text>)
+          : <><text x={x(i)} y={top - 8}>{number(axis.most)}</text><text x={x(i)} y={bottom + 18}>{number(axis.least)}</text></>}</g>)}
+    </svg></Scroll>
   );
 }
 

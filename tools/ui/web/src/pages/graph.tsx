@@ -36,10 +36,8 @@ export function GraphPage({ project }: { project: string }) {
   const full = graph?.form === "exploded" || graph?.form === "segments";
   useEffect(() => { choose(graph?.focus ?? ""); setEdge(null); }, [graph?.focus, form]);
 
-  const found = useMemo(() => {
-    if (!text || !laid) return null;
-    return new Set(laid.graph.nodes.filter((node) => node.id.toLowerCase().includes(text.toLowerCase())).map((node) => node.id));
-  }, [text, laid]);
+  const fitting = (words: string) => (words && laid ? laid.graph.nodes.filter((node) => node.id.toLowerCase().includes(words.toLowerCase())).map((node) => node.id) : []);
+  const found = useMemo(() => (text && laid ? new Set(fitting(text)) : null), [text, laid]);
   const ask = (one: GraphEdge | null, pinned: boolean) => setEdge((before) => {
     if (one) return { edge: one, pinned: pinned || (before?.pinned === true && edgeKey(before.edge) === edgeKey(one)) };
     return pinned || !before?.pinned ? null : before;
@@ -57,7 +55,7 @@ export function GraphPage({ project }: { project: string }) {
           {forms.map(([value, title]) => <button key={value} type="button" aria-pressed={form === value} onClick={() => setQuery({ form: value === "collapsed" ? null : value, ...(value === "collapsed" || value === "names" ? { focus: null } : {}) }, false)}>{title}</button>)}
         </div>
         <input type="search" placeholder="Find a node" aria-label="Find a node" value={text} onInput={(event) => setText(event.currentTarget.value)}
-          onKeyDown={(event) => { if (event.key === "Enter" && found?.size) { const [first] = found; choose(first); controls.current?.centre(first); } }} />
+          onKeyDown={(event) => { if (event.key === "Enter") { const first = fitting(event.currentTarget.value)[0]; if (first) { choose(first); controls.current?.centre(first); } } }} />
         {select("type", "Artifact type", [["", "All types"], ...(graph?.types ?? []).map((one) => [one, one] as [string, string])])}
         {select("job_type", "Job type", [["", "All jobs"], ...(graph?.job_types ?? []).map((one) => [one, one] as [string, string])])}
         {select("state", "State", [["", "All states"], ["finished", "finished"], ["failed,killed,lost", "failed"], ["running", "running"]])}
@@ -69,16 +67,19 @@ export function GraphPage({ project }: { project: string }) {
           <button type="button" title="Fit  0" onClick={() => controls.current?.fit()}>Fit</button>
         </div>
         <div class="segments" role="group" aria-label="Save the picture">
-          <button type="button" disabled={!laid} onClick={() => saveSvg(svg.current!, laid!.layout.width, laid!.layout.height, name)}>SVG</button>
-          <button type="button" disabled={!laid} onClick={() => void savePng(svg.current!, laid!.layout.width, laid!.layout.height, name)}>PNG</button>
+          <button type="button" disabled={!laid} onClick={() => controls.current?.whole(() => saveSvg(svg.current!, laid!.layout.width, laid!.layout.height, name))}>SVG</button>
+          <button type="button" disabled={!laid} onClick={() => controls.current?.whole(() => savePng(svg.current!, laid!.layout.width, laid!.layout.height, name))}>PNG</button>
         </div>
       </div>
-      {focus && <div class="notice row"><span>Only what <strong class="mono">{graph?.focus ?? focus}</strong> came from and went into.</span>
-        <div class="segments" role="group" aria-label="Direction">{(["both", "up", "down"] as const).map((one) => <button key={one} type="button" class="small" aria-pressed={(of("direction") || "both") === one} onClick={() => setQuery({ direction: one === "both" ? null : one })}>{{ both: "both ways", up: "came from", down: "went into" }[one]}</button>)}</div>
-        <button type="button" class="small" onClick={() => setQuery({ focus: null, direction: null }, false)}>Show everything</button></div>}
-      {graph?.clustered && <p class="notice" role="status">{graph.instances.toLocaleString("en")} nodes are more than {graph.most_nodes.toLocaleString("en")}: they are drawn {graph.form === "names" ? "by artifact and job type" : "by type"}. Filter, or focus on one node, to see each.</p>}
-      {text && found && <p class="notice" role="status">{found.size === 0 ? `No node has “${text}” in its name.` : `${found.size} found; Enter goes to the first.`}</p>}
-      {loaded.error && <Problem error={loaded.error} />}
+      {/* One element, whatever is in it: else the drawing beside is made anew, and its view lost. */}
+      <div>
+        {focus !== "" && <div class="notice row"><span>Only what <strong class="mono">{graph?.focus ?? focus}</strong> came from and went into.</span>
+          <div class="segments" role="group" aria-label="Direction">{(["both", "up", "down"] as const).map((one) => <button key={one} type="button" class="small" aria-pressed={(of("direction") || "both") === one} onClick={() => setQuery({ direction: one === "both" ? null : one })}>{{ both: "both ways", up: "came from", down: "went into" }[one]}</button>)}</div>
+          <button type="button" class="small" onClick={() => setQuery({ focus: null, direction: null }, false)}>Show everything</button></div>}
+        {graph?.clustered && <p class="notice" role="status">{graph.instances.toLocaleString("en")} nodes are more than {graph.most_nodes.toLocaleString("en")}: they are drawn {graph.form === "names" ? "by artifact and job type" : "by type"}. Filter, or focus on one node, to see each.</p>}
+        {found !== null && <p class="notice" role="status">{found.size === 0 ? `No node has “${text}” in its name.` : `${found.size} found; Enter goes to the first.`}</p>}
+        {loaded.error && <Problem error={loaded.error} />}
+      </div>
       <div class="graph-body">
         {laid && graph && graph.nodes.length > 0 ? (
           <GraphView graph={laid.graph} layout={laid.layout} boxes={laid.boxes} chosen={chosen} edge={edge ? edgeKey(edge.edge) : ""} found={found} choose={choose} open={open} ask={ask} svg={svg} controls={controls} />
@@ -87,7 +88,7 @@ export function GraphPage({ project }: { project: string }) {
         {(node || edge) && laid && (
           <aside class="side" aria-label="Chosen">
             {edge ? <EdgeInfo key={edgeKey(edge.edge)} project={project} graph={laid.graph} edge={edge.edge} pinned={edge.pinned} close={() => setEdge(null)} />
-              : node && <NodeInfo project={project} graph={laid.graph} node={node} full={full} choose={(id) => { choose(id); controls.current?.centre(id); }} close={() => choose("")} />}
+              : node && <NodeInfo project={project} graph={laid.graph} node={node} full={full} choose={(id) => { choose(id); controls.current?.centre(id); }} ask={(one) => setEdge({ edge: one, pinned: true })} close={() => choose("")} />}
           </aside>)}
       </div>
       <p class="key" aria-hidden="true"><span><i class="key-artifact" /> artifact</span><span><i class="key-run" /> run</span><span><i class="key-bad" /> failed</span><span><i class="key-use" /> use</span><span><i class="key-log" /> log</span>
@@ -96,11 +97,11 @@ export function GraphPage({ project }: { project: string }) {
   );
 }
 
-function NodeInfo({ project, graph, node, full, choose, close }: { project: string; graph: Graph; node: GraphNode; full: boolean; choose: (id: string) => void; close: () => void }) {
+function NodeInfo({ project, graph, node, full, choose, ask, close }: { project: string; graph: Graph; node: GraphNode; full: boolean; choose: (id: string) => void; ask: (edge: GraphEdge) => void; close: () => void }) {
   const inputs = graph.edges.filter((one) => one.to === node.id), outputs = graph.edges.filter((one) => one.from === node.id);
   const to = pageOf(project, node);
   const list = (title: string, edges: GraphEdge[], end: "from" | "to") => edges.length > 0 && (
-    <><h3>{title}</h3><ul class="names">{edges.slice(0, 30).map((one) => <li key={one[end]}><button type="button" class="text-button mono" onClick={() => choose(one[end])}>{one[end]}</button></li>)}{edges.length > 30 && <li class="muted">and {edges.length - 30} more</li>}</ul></>);
+    <><h3>{title}</h3><ul class="names">{edges.slice(0, 30).map((one) => <li key={one[end]}><button type="button" class="text-button mono" onClick={() => choose(one[end])}>{one[end]}</button>{full && one.kind === "use" && <> <button type="button" class="text-button small-text" aria-label={`Files of ${one.from} that ${one.to} used`} onClick={() => ask(one)}>files</button></>}</li>)}{edges.length > 30 && <li class="muted">and {edges.length - 30} more</li>}</ul></>);
   return (
     <>
       <header><h2 class="mono break">{titleOf(node)}</h2><button type="button" class="quiet" aria-label="Close" onClick={close}>×</button></header>

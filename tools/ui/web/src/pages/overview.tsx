@@ -2,7 +2,7 @@ import type { Run, Version } from "../api";
 import { enc } from "../api";
 import { count, duration, size } from "../format";
 import { useData } from "../live";
-import { artifactPath, Empty, projectPath, RunLink, Section, Shown, State, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { artifactPath, Empty, projectPath, RunLink, Scroll, Section, Shown, State, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { Link } from "../router";
 
 interface Draft { run: string; artifact: string; base: string | null; size: number; age_seconds: number; state: string }
@@ -52,23 +52,23 @@ export function OverviewPage({ project }: { project: string }) {
             <div class="two">
               <Section title="Newest runs" side={<Link to={base + "/runs"}>all runs</Link>}>
                 {data.runs.length === 0 ? <p class="muted pad">No run has been recorded.</p> : (
-                  <div class="scroll"><table class="list"><thead><tr><th>Run</th><th>Job type</th><th>State</th><th>Took</th><th>Started</th></tr></thead><tbody>
+                  <Scroll label="Newest runs"><table class="list"><thead><tr><th>Run</th><th>Job type</th><th>State</th><th>Took</th><th>Started</th></tr></thead><tbody>
                     {data.runs.map((run) => (
                       <tr key={run.id}>
                         <td><RunLink project={project} run={run.name} /></td><td>{run.job_type}</td><td><State of={run.state} /></td>
                         <td class="num">{run.ended ? duration((Date.parse(run.ended) - Date.parse(run.started)) / 1000) : "…"}</td><td><Time of={run.started} /></td>
                       </tr>))}
-                  </tbody></table></div>)}
+                  </tbody></table></Scroll>)}
               </Section>
               <Section title="Newest versions" side={<Link to={base + "/artifacts"}>all artifacts</Link>}>
                 {data.versions.length === 0 ? <p class="muted pad">No version has been sealed.</p> : (
-                  <div class="scroll"><table class="list"><thead><tr><th>Version</th><th>Type</th><th>Size</th><th>Made</th></tr></thead><tbody>
+                  <Scroll label="Newest versions"><table class="list"><thead><tr><th>Version</th><th>Type</th><th>Size</th><th>Made</th></tr></thead><tbody>
                     {data.versions.map((version) => (
                       <tr key={version.artifact + version.version}>
                         <td><VersionLink project={project} artifact={version.artifact} version={version.version} /> <Tags of={version.aliases} kind="alias" /></td>
                         <td><Type of={version.type} /></td><td class="num">{size(version.size)}</td><td><Time of={version.created} /></td>
                       </tr>))}
-                  </tbody></table></div>)}
+                  </tbody></table></Scroll>)}
               </Section>
             </div>
             <div class="two">
@@ -79,13 +79,13 @@ export function OverviewPage({ project }: { project: string }) {
               </Section>
               <Section title="Unsealed drafts">
                 {data.drafts.length === 0 ? <p class="muted pad">Everything that was written is sealed.</p> : (
-                  <div class="scroll"><table class="list"><thead><tr><th>Run</th><th>Artifact</th><th>Size</th><th>Age</th><th>State</th></tr></thead><tbody>
+                  <Scroll label="Unsealed drafts"><table class="list"><thead><tr><th>Run</th><th>Artifact</th><th>Size</th><th>Age</th><th>State</th></tr></thead><tbody>
                     {data.drafts.map((draft) => (
                       <tr key={draft.run + draft.artifact}>
                         <td class="mono">{draft.run}</td><td><Link to={artifactPath(project, draft.artifact)}>{draft.artifact}</Link></td>
                         <td class="num">{size(draft.size)}</td><td class="num">{duration(draft.age_seconds)}</td><td>{draft.state}</td>
                       </tr>))}
-                  </tbody></table></div>)}
+                  </tbody></table></Scroll>)}
               </Section>
             </div>
           </>);

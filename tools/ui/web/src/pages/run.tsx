@@ -21,7 +21,7 @@ export function RunPage({ project, run }: { project: string; run: string }) {
   return (
     <>
       <Crumbs of={[["Runs", projectPath(project) + "/runs"], [run, null]]} />
-      <Shown of={loaded} what="the run">{(data) => (
+      <Shown of={loaded} what="the run" page={run}>{(data) => (
         <>
           <div class="head"><h1 class="mono">{data.name}</h1><span class="chip">{data.job_type}</span><State of={data.state} /><Tags of={data.tags} kind="tag" /><span class="grow" />
             <Link class="button" to={graphPath(project, `${data.job_type}:${data.name}`)}>Show in the graph</Link></div>
@@ -153,6 +153,7 @@ function LogOf({ base, live }: { base: string; live: boolean }) {
     <Section title="Console" side={loaded.data?.text != null && <a href={`${base}/file${query({ path: "output.log", download: true })}`} download>output.log, {size(loaded.data.size)}</a>}>
       <Shown of={loaded} what="the output">{(log) => log.text === null
         ? <p class="muted pad">What a run prints is kept when it is started with <code>art run -- COMMAND</code>.</p>
+        : log.size === 0 ? <p class="muted pad">It {live ? "has printed nothing yet" : "printed nothing"}.</p>
         : <>{log.from > 0 && <p class="muted pad">The end of it; the whole is in output.log.</p>}<pre ref={console} class="text console" tabIndex={0} onScroll={({ currentTarget: at }) => { atEnd.current = at.scrollTop + at.clientHeight > at.scrollHeight - 24; }} aria-label="Console output">{log.text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replace(/[^\n]*\r(?!\n)/g, "")}</pre></>}
       </Shown>
     </Section>

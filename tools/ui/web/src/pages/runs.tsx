@@ -3,7 +3,7 @@ import type { RunRow } from "../api";
 import { enc, query } from "../api";
 import { count, duration, flat, value } from "../format";
 import { useData } from "../live";
-import { Empty, projectPath, RunLink, Shown, State, Tags, Time, useTitle, VersionLink } from "../parts";
+import { Empty, projectPath, RunLink, Scroll, Shown, State, Tags, Time, useTitle, VersionLink } from "../parts";
 import { navigate, setQuery, useWhere } from "../router";
 
 interface Listing { total: number; offset: number; sorted: boolean; job_types: string[]; runs: RunRow[] }
@@ -78,10 +78,10 @@ export function RunsPage({ project }: { project: string }) {
               </fieldset>)}
             {!data.sorted && <p class="notice" role="status">So many runs are sorted by {sort} only among those on this page. Filter, and all that fit are.</p>}
             {data.total === 0 ? <Empty title={location.search ? "No run fits" : "No run yet"}><p>{location.search ? "Take a filter away." : <>A program that reads or writes on the mount is recorded as a run. <code>art run -- COMMAND</code> also keeps what it prints.</>}</p></Empty> : (
-              <div class="card scroll"><table class="list runs"><thead><tr><th><span class="hidden">Choose</span></th>{head("name", "Run")}{head("job_type", "Job type")}{head("state", "State")}{head("started", "Started")}{head("took", "Took")}<th>Logged</th>{columns.map((name) => head(name, name.replace(/^(config|summary)\./, "")))}</tr></thead>
+              <Scroll label="Runs" class="card"><table class="list runs"><thead><tr><th><span class="hidden">Choose</span></th>{head("name", "Run")}{head("job_type", "Job type")}{head("state", "State")}{head("started", "Started")}{head("took", "Took")}<th>Logged</th>{columns.map((name) => head(name, name.replace(/^(config|summary)\./, "")))}</tr></thead>
                 {groups.map(([type, members]) => (
                   <tbody key={type}>{type && <tr class="group"><th colSpan={7 + columns.length} scope="rowgroup">{type} <span class="muted">{count(members.length, "run")}</span></th></tr>}{members.map(row)}</tbody>))}
-              </table></div>)}
+              </table></Scroll>)}
             {data.total > limit && <p class="row pager"><button type="button" disabled={page === 0} onClick={() => setQuery({ page: page > 1 ? String(page - 1) : null })}>Newer</button>
               <span class="muted">{page * limit + 1} to {Math.min((page + 1) * limit, data.total)} of {data.total.toLocaleString("en")}</span>
               <button type="button" disabled={(page + 1) * limit >= data.total} onClick={() => setQuery({ page: String(page + 1) })}>Older</button></p>}

@@ -42,7 +42,7 @@ export function VersionPage({ project, artifact, version, mount }: { project: st
   return (
     <>
       <Crumbs of={[["Artifacts", projectPath(project) + "/artifacts"], [artifact, artifactPath(project, artifact)], [real, null]]} />
-      <Shown of={loaded} what="the version">{(data) => (
+      <Shown of={loaded} what="the version" page={`${artifact}:${version}`}>{(data) => (
         <>
           <div class="head"><h1 class="mono">{reference}</h1><Type of={data.type} /><Tags of={data.aliases} kind="alias" /><Tags of={data.tags} kind="tag" /><span class="grow" />
             {data.parent && <Link class="button" to={`${artifactPath(project, artifact)}/compare?from=${data.parent}&to=${data.version}`}>Compare with {data.parent}</Link>}

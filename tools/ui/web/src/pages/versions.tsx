@@ -4,7 +4,7 @@ import { enc } from "../api";
 import { fileAddress, FileView } from "../files";
 import { flat, size, value } from "../format";
 import { useData } from "../live";
-import { artifactPath, Crumbs, Empty, Problem, projectPath, Section, Shown, Tags, Time, useTitle, VersionLink } from "../parts";
+import { artifactPath, Crumbs, Empty, Problem, projectPath, Scroll, Section, Shown, Tags, Time, useTitle, VersionLink } from "../parts";
 import { setQuery, useWhere } from "../router";
 import { ApiError } from "../api";
 
@@ -19,9 +19,9 @@ export function Differences({ left, right, names }: { left: Record<string, unkno
   const different = keys.filter((key) => value(a[key]) !== value(b[key]));
   if (different.length === 0) return <p class="muted pad">{keys.length === 0 ? "Neither has any." : `All ${keys.length} values are the same.`}</p>;
   return (
-    <div class="scroll"><table class="list"><thead><tr><th>Key</th><th>{names[0]}</th><th>{names[1]}</th></tr></thead><tbody>
+    <Scroll label="Metadata"><table class="list"><thead><tr><th>Key</th><th>{names[0]}</th><th>{names[1]}</th></tr></thead><tbody>
       {different.map((key) => <tr key={key}><th scope="row" class="mono">{key}</th><td class="gone">{value(a[key])}</td><td class="new">{value(b[key])}</td></tr>)}
-    </tbody></table></div>
+    </tbody></table></Scroll>
   );
 }
 
@@ -36,8 +36,9 @@ export function VersionsPage({ project, artifact }: { project: string; artifact:
   return (
     <>
       <Crumbs of={[["Artifacts", projectPath(project) + "/artifacts"], [artifact, artifactPath(project, artifact)], [`${from} and ${to}`, null]]} />
+      {!(from && to) && <div class="head"><h1 class="mono">{artifact}</h1></div>}
       {!(from && to) && <Problem error={new ApiError(404, "name two versions: ?from=v0&to=v1")} />}
-      {from && to && <Shown of={loaded} what="the comparison">{(data) => (
+      {from && to && <Shown of={loaded} what="the comparison" page={`${artifact}: ${from} → ${to}`}>{(data) => (
         <>
           <div class="head"><h1 class="mono">{artifact}: {data.from.version} → {data.to.version}</h1></div>
           <div class="two">
@@ -48,7 +49,7 @@ export function VersionsPage({ project, artifact }: { project: string; artifact:
           <Section title="Metadata"><Differences left={data.from.metadata} right={data.to.metadata} names={[data.from.version, data.to.version]} /></Section>
           <Section title="Files" side={<span class="muted">{data.counts.added} added · {data.counts.changed} changed · {data.counts.removed} removed</span>}>
             {data.files.length === 0 ? <Empty title="The same files">The two versions hold the same content.</Empty> : (
-              <div class="scroll"><table class="list"><thead><tr><th>What</th><th>Path</th><th>{data.from.version}</th><th>{data.to.version}</th></tr></thead><tbody>
+              <Scroll label="Files"><table class="list"><thead><tr><th>What</th><th>Path</th><th>{data.from.version}</th><th>{data.to.version}</th></tr></thead><tbody>
                 {data.files.map((file) => (
                   <Fragment key={file.path}><tr><td><span class={`what what-${file.what}`}>{file.what}</span></td>
                     <td><button type="button" class="text-button mono" aria-expanded={open === file.path} onClick={() => setQuery({ file: open === file.path ? null : file.path })}>{file.path}</button></td>
@@ -60,7 +61,7 @@ export function VersionsPage({ project, artifact }: { project: string; artifact:
                       {([[file.before, data.from], [file.after, data.to]] as const).map(([side, of]) => (
                         <div key={of.version}>{side?.type === "file" ? <FileView base={at(of.version)} path={file.path} reference={`${artifact}:${of.version}`} /> : <p class="muted pad">{of.version} has no such file.</p>}</div>))}
                     </div></td></tr>}</Fragment>))}
-              </tbody></table></div>)}
+              </tbody></table></Scroll>)}
           </Section>
         </>)}
       </Shown>}
