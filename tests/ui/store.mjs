@@ -137,8 +137,15 @@ export class TestStore {
     this.token = url.searchParams.get("token");
     return this;
   }
-  fetch(path, options = {}) {
-    return fetch(this.origin + path, { ...options, headers: { Authorization: `Bearer ${this.token}`, ...options.headers } });
+  async fetch(path, options = {}) {
+    const ask = () => fetch(this.origin + path, { ...options, headers: { Authorization: `Bearer ${this.token}`, ...options.headers } });
+    try {
+      return await ask();
+    } catch (error) {
+      // Connections that the server closed while a program was waited for, of which Node has not heard yet.
+      if (error.cause?.code !== "UND_ERR_SOCKET") throw error;
+      return ask();
+    }
   }
   async api(path) { return (await this.fetch(`/api/projects/${project}${path}`)).json(); }
 
