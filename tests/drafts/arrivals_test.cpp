@@ -9,7 +9,7 @@ namespace artfs {
 
 namespace {
 
-Time after(std::int64_t milliseconds) {
+Time moment(std::int64_t milliseconds) {
     return from_ns(1700000000000000000) + std::chrono::milliseconds(milliseconds);
 }
 
@@ -21,15 +21,15 @@ TEST_CASE("writes are noted with their times, a tenth of a second apart") {
     CHECK(arrivals_of(store.path(), run).empty());
     {
         Arrivals arrivals(store.path(), run);
-        arrivals.note(0, after(0));
-        arrivals.note(10, after(50));
-        arrivals.note(20, after(120));
+        arrivals.note(0, moment(0));
+        arrivals.note(10, moment(50));
+        arrivals.note(20, moment(120));
     }
     // The daemon's next worker goes on.
     Arrivals again(store.path(), run);
-    again.note(30, after(130));
+    again.note(30, moment(130));
     CHECK(arrivals_of(store.path(), run) ==
-          std::vector<Arrival>{{0, after(0)}, {20, after(120)}, {30, after(130)}});
+          std::vector<Arrival>{{0, moment(0)}, {20, moment(120)}, {30, moment(130)}});
     CHECK(arrivals_of(store.path(), RunId::make()).empty());
 }
 
@@ -37,20 +37,21 @@ TEST_CASE("what is written over came when it was written over, however soon") {
     Scratch store;
     auto run = RunId::make();
     Arrivals arrivals(store.path(), run);
-    arrivals.note(0, after(0));
-    arrivals.note(100, after(1000));
-    arrivals.note(50, after(1010));
-    CHECK(arrivals_of(store.path(), run) == std::vector<Arrival>{{0, after(0)}, {50, after(1010)}});
-    arrivals.note(0, after(1020));
-    CHECK(arrivals_of(store.path(), run) == std::vector<Arrival>{{0, after(1020)}});
+    arrivals.note(0, moment(0));
+    arrivals.note(100, moment(1000));
+    arrivals.note(50, moment(1010));
+    CHECK(arrivals_of(store.path(), run) ==
+          std::vector<Arrival>{{0, moment(0)}, {50, moment(1010)}});
+    arrivals.note(0, moment(1020));
+    CHECK(arrivals_of(store.path(), run) == std::vector<Arrival>{{0, moment(1020)}});
 }
 
 TEST_CASE("half a sample is none") {
     Scratch store;
     auto run = RunId::make();
-    Arrivals(store.path(), run).note(7, after(0));
+    Arrivals(store.path(), run).note(7, moment(0));
     std::ofstream(store.path() / "arrivals" / run.text(), std::ios::app) << "half";
-    CHECK(arrivals_of(store.path(), run) == std::vector<Arrival>{{7, after(0)}});
+    CHECK(arrivals_of(store.path(), run) == std::vector<Arrival>{{7, moment(0)}});
 }
 
 }  // namespace artfs
