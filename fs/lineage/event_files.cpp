@@ -56,7 +56,7 @@ class Message {
 public:
     enum class Wire : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-    explicit Message(std::string_view bytes) : left_(bytes) {}
+    explicit Message(std::string_view message) : left_(message) {}
 
     // False at the end, and where the message makes no sense from here on.
     bool next() {
