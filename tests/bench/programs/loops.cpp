@@ -1,7 +1,7 @@
 // Tight loops for tests/bench/run: artfs_bench_loops VERB ARGUMENTS, prints one figure.
 //
 //   pretouch BYTES              touches so much memory and gives it back
-//   sequential FILE             seconds to read it by 1 MiB
+//   sequential FILE             seconds to read it, when it is open, by 1 MiB
 //   random FILE COUNT           seconds for so many reads of 4 KiB
 //   mapped FILE                 seconds to read it through a mapping
 //   opens DIR FILES PROCESSES SECONDS
@@ -91,11 +91,12 @@ void pretouch(std::size_t bytes) {
 
 double sequential(const std::string& path) {
     std::vector<char> buffer(chunk, 1);
-    double begun = now();
     int fd = check(open(path.c_str(), O_RDONLY), path);
+    double begun = now();
     while (check(static_cast<int>(read(fd, buffer.data(), chunk)), path) > 0) continue;
+    double took = now() - begun;
     close(fd);
-    return now() - begun;
+    return took;
 }
 
 double random_reads(const std::string& path, std::uint64_t count) {
@@ -115,17 +116,17 @@ double random_reads(const std::string& path, std::uint64_t count) {
 
 double mapped(const std::string& path) {
     constexpr std::size_t line = 8;  // words in a cache line
-    double begun = now();
     int fd = check(open(path.c_str(), O_RDONLY), path);
     auto size = size_of(fd);
+    double begun = now();
     void* at = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) die("mmap");
     const auto* words = static_cast<const volatile std::uint64_t*>(at);
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < size / sizeof *words; i += line) sum += words[i];
     munmap(at, size);
-    close(fd);
     double took = now() - begun;
+    close(fd);
     if (sum == 0) std::fprintf(stderr, "the file holds nothing\n");
     return took;
 }
