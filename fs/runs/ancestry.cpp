@@ -119,7 +119,10 @@ Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& 
     std::size_t root = 0;
     for (std::size_t i = 0; i < end.below; ++i) {
         if (classes[i] != ProgramClass::launcher) {
+            // What a program starts its own by is a part of the program, and nobody acts for it.
             root = i;
+            inferred.topmost_launcher = 0;
+            inferred.launchers.clear();
             continue;
         }
         inferred.topmost_launcher = chain[i].pid;

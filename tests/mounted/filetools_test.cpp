@@ -54,6 +54,18 @@ TEST_CASE("A program's look seals what tools did before", "[filetools]") {
                    "cp ../x a/latest/fifth'; ls a/latest/") == "again\nfifth\nfourth\nthird\nx\n");
 }
 
+TEST_CASE("What a tool starts by a shell acts for whom the tool acts", "[filetools]") {
+    TestMount mount;
+    mount.ok("mkdir a");
+    // git asks a shell for the other side, which is git again.
+    mount.ok(
+        "git init -q --bare a/latest/r && git -c safe.directory='*' ls-remote a/latest/r; "
+        "sh -c 'true'; touch a/latest/more; :");
+    CHECK(mount.json("runs").size() == 1);
+    CHECK(mount.json("ls a").size() == 1);
+    CHECK(mount.json("status").at("drafts").empty());
+}
+
 TEST_CASE("With no launcher, a tool is a run of its own", "[filetools]") {
     TestMount mount;
     mount.ok("mkdir a; echo x > " + mount.directory().string() + "/x");

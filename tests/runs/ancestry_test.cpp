@@ -329,6 +329,12 @@ TEST_CASE("Launchers are noted, and who acts for which") {
     pid_t git = desk.run(script, {"/usr/bin/git", "pull"});
     pid_t hook = desk.run(git, {"/bin/sh", "hook"});
     CHECK(role_of(desk.of(hook), ProgramClass::launcher) == Role::file_tool);
+    CHECK(desk.of(hook).acts_for()->process.pid == script);
+    pid_t pack = desk.run(hook, {"/usr/bin/git", "upload-pack"});
+    CHECK(desk.of(pack).acts_for()->process.pid == script);
+    CHECK(desk.of(desk.run(desk.run(desk.run(desk.shell, {"/usr/bin/git"}), {"/bin/sh"}), {"git"}))
+              .acts_for()
+              ->process.pid == desk.shell);
     pid_t find = desk.run(script, {"/usr/bin/find", "."});
     CHECK(role_of(desk.of(desk.run(find, {"/usr/bin/cat"})), ProgramClass::observer) ==
           Role::observer);
