@@ -15,6 +15,8 @@ void promote(SealOrder& order, HashedFiles& known, const Promotion& promotion) {
     }
     for (auto& use : order.uses)
         if (use.version == promotion.promised) use.version = *promotion.base.version;
+    for (auto& [run, versions] : order.used)
+        if (versions.erase(promotion.promised) > 0) versions.insert(*promotion.base.version);
     for (auto& [artifact, base] : order.run.pins)
         if (base.version == promotion.promised) base = promotion.base;
 }

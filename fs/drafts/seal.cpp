@@ -1,6 +1,5 @@
 #include "drafts/seal.h"
 
-#include <algorithm>
 #include <deque>
 #include <set>
 
@@ -67,19 +66,19 @@ bool reaches(const ReadTxn& txn, std::deque<VersionId> frontier, const VersionId
     return false;
 }
 
-SealOutcome meet_existing(const ReadTxn& txn, const SealOrder& order,
-                          const VersionRecord& existing) {
+// An older version can be what a younger one was made from and, made again, be logged by who used
+// that: only the walk tells whether there is a way back.
+SealOutcome meet_existing(const ReadTxn& txn, const SealOrder& order, const RunRecord& run,
+                          const VersionId& existing) {
     std::deque<VersionId> used;
     auto add = [&](const VersionId& input) { used.push_back(input); };
-    add_inputs(txn, order.run.id, UINT32_MAX, add);
-    if (order.run.resumes) add_inputs(txn, *order.run.resumes, UINT32_MAX, add);
-    for (const auto& use : order.uses) add(use.version);
-    bool youngest = std::all_of(used.begin(), used.end(), [&](const VersionId& id) {
-        auto version = txn.version(id);
-        return version && version->id != existing.id && version->created < existing.created;
-    });
-    if (youngest || !reaches(txn, used, existing.id)) return SealOutcome::existing;
-    return SealOutcome::confirmed;
+    add_inputs(txn, run.id, UINT32_MAX, add);
+    if (run.resumes) add_inputs(txn, *run.resumes, UINT32_MAX, add);
+    if (auto more = order.used.find(run.id); more != order.used.end())
+        used.insert(used.end(), more->second.begin(), more->second.end());
+    if (run.id == order.run.id)
+        for (const auto& use : order.uses) add(use.version);
+    return reaches(txn, used, existing) ? SealOutcome::confirmed : SealOutcome::existing;
 }
 
 std::optional<std::uint32_t> number_of(const ReadTxn& txn, const std::optional<VersionId>& id) {
@@ -222,7 +221,7 @@ void settle_draft(WriteTxn& txn, const SealOrder& order, const Ready& ready, Sea
     std::optional<VersionRecord> head;
     if (artifact->head) head = txn.version(artifact->id, *artifact->head);
     if (head && head->digest == ready.digest) {
-        sealed.outcome = meet_existing(txn, order, *head);
+        sealed.outcome = meet_existing(txn, order, order.run, head->id);
         sealed.version = head;
     } else {
         auto version = new_version(txn, *artifact, ready, head);
@@ -239,10 +238,19 @@ void settle_draft(WriteTxn& txn, const SealOrder& order, const Ready& ready, Sea
     sealed.base = {sealed.version->tree, sealed.version->id};
     sealed.promotion->base = sealed.base;
     translate(txn, *sealed.promotion);
-    LogKind kind = sealed.outcome == SealOutcome::confirmed ? LogKind::confirmed : LogKind::logged;
-    txn.put(LogEdge{order.run.id, order.segment, sealed.version->id, kind});
-    for (const auto& [other, segment] : draft.others)
-        txn.put(LogEdge{other, segment, sealed.version->id, kind});
+    auto log = [&](const RunId& run, std::uint32_t segment, SealOutcome outcome) {
+        bool confirmed = outcome == SealOutcome::confirmed;
+        auto kind = confirmed ? LogKind::confirmed : LogKind::logged;
+        txn.put(LogEdge{run, segment, sealed.version->id, kind});
+    };
+    log(order.run.id, order.segment, sealed.outcome);
+    for (const auto& [other, segment] : draft.others) {
+        RunRecord run = txn.run(other).value_or(RunRecord{});
+        run.id = other;
+        bool is_new = sealed.outcome == SealOutcome::created;
+        log(other, segment,
+            is_new ? sealed.outcome : meet_existing(txn, order, run, sealed.version->id));
+    }
     set_alias(txn, order, *artifact, sealed.version->number);
 }
 

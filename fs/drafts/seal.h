@@ -81,6 +81,9 @@ struct SealOrder {
     RunRecord run;  // as it shall be recorded with the seal
     std::uint32_t segment = 1;
     std::vector<UseEdge> uses;  // of the segment, as far as the catalog lacks them
+    // What this run and others who wrote to its drafts have used, here and in other projects, that
+    // the catalog may lack.
+    std::map<RunId, std::set<VersionId>> used;
     std::vector<FrozenDraft> drafts;
     std::map<std::string, std::string> types;    // by artifact name
     std::map<std::string, std::string> aliases;  // to set on what is logged

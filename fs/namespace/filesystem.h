@@ -245,6 +245,7 @@ private:
     std::optional<LentFile> lent_file(const Resolved& resolved) const;
     // What a file of an overlay is to a run: its origin, or the sealed version's, or a peek.
     void note_use_of(Request& request, const RunId& run, const OfView& file);
+    void left_unused(const Handle& handle);
     std::optional<Origin> origin_of(const OfView& file);
     std::optional<Digest> object_of(const Resolved& resolved) const;
     std::shared_ptr<DataFile> clean_file(const Digest& digest);

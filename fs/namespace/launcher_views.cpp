@@ -236,19 +236,23 @@ void RunKeeper::wrote_through(const Request& request, const RunId& run, const Ha
     if (view == nullptr || view->kind != ViewKind::launcher || !view->draft) return;
     own(request, *view, run);
     record(run, true);
-    if (!handle.used || handle.run != view->run)
-        mount_.session.apply(request.unique, ClaimedHandle{handle.fh, view->run, true});
+    if (handle.used && handle.run == view->run) return;
+    const auto before = handle.run;
+    mount_.session.apply(request.unique, ClaimedHandle{handle.fh, view->run, true});
+    if (before) try_to_end(*before);  // it is not what that one waits for any more
 }
 
 // A handle that nobody used belongs to what its opener became, or else to the opener.
-void RunKeeper::left_unused(const Handle& handle) {
+std::optional<RunId> RunKeeper::left_unused(const Handle& handle) {
     const auto* view = mount_.session.view_of(handle.node);
-    if (view == nullptr || view->kind != ViewKind::launcher || !view->draft) return;
-    if (mount_.session.run(view->run) != nullptr) return;
-    if (const auto* became = mount_.session.find_run(handle.launcher))
-        return own({}, *view, became->record.id);
+    if (view == nullptr || view->kind != ViewKind::launcher || !view->draft) return std::nullopt;
+    if (mount_.session.run(view->run) != nullptr) return std::nullopt;
+    if (const auto* became = mount_.session.find_run(handle.launcher)) {
+        own({}, *view, became->record.id);
+        return became->record.id;
+    }
     auto known = launchers_.find(handle.launcher);
-    if (known == launchers_.end()) return;
+    if (known == launchers_.end()) return std::nullopt;
     auto acting = launchers_.find(known->second.acts_as.process);
     const auto& root = acting == launchers_.end() ? known->second : acting->second;
     const auto* live = mount_.session.find_launcher_run(root.launcher.process);
@@ -256,6 +260,7 @@ void RunKeeper::left_unused(const Handle& handle) {
                                 : start_launcher_run(root, 0, known->second.launcher.name);
     if (live == nullptr) mount_.session.apply(0, ActedFor{run, {}, known->second.command});
     own({}, *view, run);
+    return run;
 }
 
 void RunKeeper::handle_closed(const Handle& handle) {

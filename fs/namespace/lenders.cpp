@@ -86,8 +86,7 @@ void RunKeeper::claim_all(const Lending::Claims& claims) {
 void RunKeeper::claim(const RunId& run, const LentFile& file) {
     if (mount_.session.run(run) == nullptr) return;
     if (file.view == 0) {
-        record(run, false);
-        mount_.session.apply(0, Used{run, file.version, file.rank});
+        used(0, {run, file.version, file.rank});
         return;
     }
     poll_exits();  // the tool that wrote it may be gone just now
@@ -114,8 +113,7 @@ void RunKeeper::claim(const RunId& run, const LentFile& file) {
                          const auto& root = mount_.loader.snapshot(head.tree).root;
                          auto there = find_path(mount_.loader.nodes(), root, path);
                          if (!there) return;
-                         record(run, false);
-                         mount_.session.apply(0, Used{run, *head.version, there->rank});
+                         used(0, {run, *head.version, there->rank});
                      },
                      [this, run] { no_longer_pending(run); });
              }});
@@ -137,8 +135,7 @@ void RunKeeper::claim_sealed(const RunId& run, const LentFile& file) {
             if (!base.base.version) return;
             auto there = find_path(mount_.loader.nodes(), base.snapshot.root, file.path);
             if (!there) return;
-            record(run, false);
-            mount_.session.apply(0, Used{run, *base.base.version, there->rank});
+            used(0, {run, *base.base.version, there->rank});
         },
         [this, run] { no_longer_pending(run); });
 }

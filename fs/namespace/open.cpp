@@ -258,10 +258,7 @@ Result<OpenReply> Filesystem::open_metadata(Request& request, NodeId node, const
     const auto* tree = mount_.session.find_version_tree(what.version);
     auto file = mount_.files.object(tree->snapshot.metadata->digest);
     if (who.is(Role::observer)) runs_.lend(*who.caller, {what.version, std::nullopt, 0, {}});
-    if (who.run) {
-        runs_.record(*who.run, false);
-        mount_.session.apply(request.unique, Used{*who.run, what.version, std::nullopt});
-    }
+    if (who.run) runs_.used(request.unique, {*who.run, what.version, std::nullopt});
     Handle handle;
     handle.fh = mount_.session.next_handle();
     handle.node = node;
@@ -451,13 +448,25 @@ std::vector<std::uint64_t> Filesystem::opened_by(std::uint64_t unique) const {
     return opened;
 }
 
+// Opened for writing, or made by an open for reading (as flock does), and nobody wrote: its
+// opener's, who may have needed what was there.
+void Filesystem::left_unused(const Handle& handle) {
+    const auto* node = drafted(handle.node).node;
+    if (!handle.write && (node == nullptr || node->staging == 0 || node->frozen)) return;
+    auto run = runs_.left_unused(handle);
+    auto resolved = resolve(handle.node);
+    if (!run || !resolved) return;
+    Request nobodys;
+    note_use(nobodys, *run, *resolved);
+}
+
 void Filesystem::release(std::uint64_t fh) {
     const auto* known = mount_.session.handle(fh);
     if (known == nullptr || known->mapped) return;
     Handle handle = *known;
     auto held = held_.extract(fh);
     readers_.erase(fh);
-    if (handle.launcher && handle.write && !handle.used) runs_.left_unused(handle);
+    if (handle.launcher && !handle.used) left_unused(handle);
     auto [view, node] = drafted(handle.node);
     bool drafts = node != nullptr && node->staging != 0 && !node->frozen;
     std::shared_ptr<DataFile> file = held.empty() ? nullptr : std::move(held.mapped());

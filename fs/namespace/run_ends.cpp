@@ -81,7 +81,7 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status,
     if (const auto* writer = writer_of(run)) {
         if (writer->mapped && on_perhaps_unmapped) on_perhaps_unmapped();
         mount_.kernel.after(release_grace_ms, [this, run] {
-            if (writer_of(run) == nullptr) return;
+            if (writer_of(run) == nullptr) return try_to_end(run);
             lingering_.insert(run);
             wake(run, 0);
         });
@@ -171,6 +171,7 @@ void RunKeeper::drop_run(const RunId& run) {
     lending_.run_ended(run);
     mount_.session.apply(0, EndedRun{id});
     shared_.release(root, id);
+    shared_.forget_uses(this, id);
     work_.erase(root);
     if (!for_launcher && mount_.session.runs_rooted_at(root).empty()) {
         exits_.remove(root);

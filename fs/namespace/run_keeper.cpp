@@ -45,6 +45,9 @@ RunKeeper::RunKeeper(Mount& mount, SharedRuns& shared)
       seals_(mount),
       exits_(std::move(*ExitWatcher::create())) {
     seals_.on_frozen = [this](const RunId& run) { wake_if_frozen(run); };
+    seals_.on_another_version = [this](const VersionId& promised, const VersionId& version) {
+        shared_.became(promised, version);
+    };
     refill_names();
     shared_.listen(
         this, [this](const RunId& run, std::optional<int> wait_status, const Resources& told) {
@@ -310,6 +313,14 @@ void RunKeeper::record(const RunId& run, bool wrote) {
     RunRecord record = live->record;
     record.wrote = record.wrote || wrote;
     mount_.session.apply(0, ChangedRun{std::move(record), true});
+}
+
+void RunKeeper::used(std::uint64_t unique, const Used& use) {
+    record(use.run, false);
+    const auto* live = mount_.session.run(use.run);
+    if (live != nullptr && !live->for_launcher && !live->uses.contains(use.version))
+        shared_.used(this, use.run, use.version);
+    mount_.session.apply(unique, Used{use});
 }
 
 pid_t RunKeeper::root_pid(const RunId& run) const {

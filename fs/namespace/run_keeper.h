@@ -75,6 +75,8 @@ public:
     RunId run_to_be(Request& request, const Caller& launcher, const std::string& program);
     // From now on the run is one that is kept: it is in the catalog.
     void record(const RunId& run, bool wrote);
+    // It has read of a version, which is worth a record.
+    void used(std::uint64_t unique, const Used& use);
 
     // ---- views and drafts
 
@@ -112,8 +114,8 @@ public:
     void see_pipeline(Request& request, const Caller& observer);
     // An observer has opened the file: who reads its output may claim it.
     void lend(const Caller& observer, const LentFile& file);
-    // Nobody used what a launcher opened, up to its end.
-    void left_unused(const Handle& handle);
+    // Nobody wrote through what a launcher opened, up to its end: the run whose draft it is then.
+    std::optional<RunId> left_unused(const Handle& handle);
     void handle_closed(const Handle& handle);
 
     // ---- ends

@@ -105,6 +105,8 @@ void RunKeeper::find_run(const RunId& run) {
     } else if (!live.for_launcher) {
         shared_.claim(live.root, {run, live.record.name});
     }
+    for (const auto& [version, use] : live.uses)
+        if (!live.for_launcher) shared_.used(this, run, version);
     if (live.for_launcher && !live.exited) {
         last_acted_[run] = std::chrono::steady_clock::now();
         watch_idle(run, std::chrono::milliseconds(look_for_exit_ms));

@@ -36,6 +36,15 @@ SealOrder RunKeeper::order_for(const LiveRun& run, const std::vector<std::uint32
     order.segment = run.record.segments;
     for (const auto& [version, use] : run.uses) order.uses.push_back(use);
     for (auto serial : views) order.drafts.push_back(freeze(*mount_.session.view(serial), over));
+    auto note_used = [&](const RunId& id) {
+        auto& used = order.used[id];
+        used = shared_.uses_of(id);
+        if (const auto* live = mount_.session.run(id))
+            for (const auto& [version, use] : live->uses) used.insert(version);
+    };
+    note_used(run.record.id);
+    for (const auto& draft : order.drafts)
+        for (const auto& [other, segment] : draft.others) note_used(other);
     order.types = run.types;
     order.aliases = run.aliases;
     return order;

@@ -207,6 +207,7 @@ void SealQueue::promote(const Promotion& promotion) {
     const VersionId promised = promotion.promised;
     const VersionId version = *promotion.base.version;
     if (version == promised) return;
+    if (on_another_version) on_another_version(promised, version);
     // A checkpoint that was on its way meanwhile may have written what was promised.
     mount_.write([promised, version](WriteTxn& txn) { move_uses(txn, promised, version); },
                  [](const Result<>& written) {

@@ -40,6 +40,8 @@ public:
 
     // Told when the drafts of a run are frozen.
     std::function<void(const RunId&)> on_frozen;
+    // What was promised as a version is equal to one that was there before.
+    std::function<void(const VersionId& promised, const VersionId& version)> on_another_version;
 
     void add(Seal seal);
     // The frozen tree that is to be the artifact's head.

@@ -125,8 +125,8 @@ void fields(Archive& archive, FrozenDraft& draft) {
 }
 template <class Archive>
 void fields(Archive& archive, SealOrder& order) {
-    archive(order.run, order.segment, order.uses, order.drafts, order.types, order.aliases,
-            order.by_policy, order.aside);
+    archive(order.run, order.segment, order.uses, order.used, order.drafts, order.types,
+            order.aliases, order.by_policy, order.aside);
 }
 template <class Archive>
 void fields(Archive& archive, Launcher& launcher) {

@@ -16,6 +16,36 @@ void SharedRuns::release(const ProcessKey& root, const RunId& run) {
     if (--found->second.projects == 0) claimed_.erase(found);
 }
 
+void SharedRuns::used(const void* project, const RunId& run, const VersionId& version) {
+    std::lock_guard lock(mutex_);
+    uses_[run][project].insert(version);
+}
+
+void SharedRuns::forget_uses(const void* project, const RunId& run) {
+    std::lock_guard lock(mutex_);
+    auto found = uses_.find(run);
+    if (found == uses_.end()) return;
+    found->second.erase(project);
+    if (found->second.empty()) uses_.erase(found);
+}
+
+std::set<VersionId> SharedRuns::uses_of(const RunId& run) const {
+    std::lock_guard lock(mutex_);
+    std::set<VersionId> all;
+    auto found = uses_.find(run);
+    if (found == uses_.end()) return all;
+    for (const auto& [project, versions] : found->second)
+        all.insert(versions.begin(), versions.end());
+    return all;
+}
+
+void SharedRuns::became(const VersionId& promised, const VersionId& version) {
+    std::lock_guard lock(mutex_);
+    for (auto& [run, projects] : uses_)
+        for (auto& [project, versions] : projects)
+            if (versions.erase(promised) > 0) versions.insert(version);
+}
+
 void SharedRuns::put(const LiveRun& begun) {
     // What it has used and written is of one mount; elsewhere it has done nothing yet.
     LiveRun elsewhere;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "namespace/session.h"
@@ -49,6 +50,14 @@ public:
     // `told`: what its wrapper says the run took.
     void ended(const RunId& run, std::optional<int> wait_status, const Resources& told = {});
 
+    // Versions that a run has used in a project, until that has them in the catalog: an edge that
+    // another project makes must close no cycle with them.
+    void used(const void* project, const RunId& run, const VersionId& version);
+    void forget_uses(const void* project, const RunId& run);
+    std::set<VersionId> uses_of(const RunId& run) const;
+    // What was promised as a version turned out to be one that was there.
+    void became(const VersionId& promised, const VersionId& version);
+
     // Runs begun by name, for the projects they were not begun in.
     void put(const LiveRun& begun);
     // As it begins in another project.
@@ -62,6 +71,7 @@ private:
     mutable std::mutex mutex_;  // guards what follows
     std::map<ProcessKey, Claimed> claimed_;
     std::map<RunId, LiveRun> begun_;
+    std::map<RunId, std::map<const void*, std::set<VersionId>>> uses_;
     std::map<const void*, Heard> listeners_;
 };
 

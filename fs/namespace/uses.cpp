@@ -6,8 +6,7 @@ namespace artfs {
 
 void Filesystem::note_use(Request& request, const RunId& run, const Resolved& resolved) {
     auto note = [&](const VersionId& version, std::uint32_t rank) {
-        runs_.record(run, false);
-        mount_.session.apply(request.unique, Used{run, version, rank});
+        runs_.used(request.unique, {run, version, rank});
     };
     if (const auto* of = std::get_if<OfVersion>(&resolved))
         return note(of->tree->version, of->rank);
@@ -44,12 +43,14 @@ std::optional<Origin> Filesystem::origin_of(const OfView& file) {
 void Filesystem::note_use_of(Request& request, const RunId& run, const OfView& file) {
     const View& view = *file.view;
     auto origin = origin_of(file);
-    if (view.run == run || (origin && !file.node->changed)) {
+    // What a launcher opened for writing, and nobody has written to yet.
+    bool nobodys =
+        view.kind == ViewKind::launcher && mount_.session.run(view.run) == nullptr && origin;
+    if (view.run == run || nobodys || (origin && !file.node->changed)) {
         if (!origin) return;
-        runs_.record(run, false);
         std::optional<std::uint32_t> rank;
         if (!origin->metadata) rank = origin->rank;
-        mount_.session.apply(request.unique, Used{run, origin->version, rank});
+        runs_.used(request.unique, {run, origin->version, rank});
         return;
     }
     if (!view.artifact) return;  // run data is anybody's to read
@@ -69,8 +70,7 @@ void Filesystem::note_use_of(Request& request, const RunId& run, const OfView& f
         if (!there) return;
         rank = there->rank;
     }
-    runs_.record(run, false);
-    mount_.session.apply(request.unique, Used{run, *base.base.version, rank});
+    runs_.used(request.unique, {run, *base.base.version, rank});
 }
 
 std::string Filesystem::name_of(const Resolved& resolved) {
@@ -112,8 +112,7 @@ Result<> Filesystem::through(Request& request, const Handle& handle, bool write)
     auto& readers = readers_[handle.fh];
     if (readers.contains(*who.run)) return {};
     if (const auto* what = mount_.session.synthetic(handle.node)) {
-        runs_.record(*who.run, false);
-        mount_.session.apply(request.unique, Used{*who.run, what->version, std::nullopt});
+        runs_.used(request.unique, {*who.run, what->version, std::nullopt});
     } else {
         auto resolved = resolve(handle.node);
         if (!resolved) return tl::unexpected(resolved.error());
@@ -121,7 +120,8 @@ Result<> Filesystem::through(Request& request, const Handle& handle, bool write)
         if (const auto* view = mount_.session.view_of(handle.node))
             runs_.read_through(request, *who.run, *view);
     }
-    if (!handle.used && !write)
+    // A reader is not who a handle for writing is waited for.
+    if (!handle.used && !write && !handle.write)
         mount_.session.apply(request.unique, ClaimedHandle{handle.fh, *who.run, true});
     readers.insert(*who.run);
     return {};

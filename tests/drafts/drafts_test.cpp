@@ -214,6 +214,49 @@ TEST_CASE("an edge that would close a cycle is only confirmed") {
     CHECK(same.outcome == SealOutcome::confirmed);
 }
 
+// G7. An older version that is made again is logged by who used a younger one: from there on the
+// younger one is upstream of it.
+TEST_CASE("an edge to a version that is younger than all a run used may close a cycle, too") {
+    Bench bench;
+    ArtifactRecord other = an_artifact("b");
+    REQUIRE(bench.store->catalog().write([&](WriteTxn& txn) { txn.put(other); }));
+    auto seal_in = [&](const ArtifactRecord& artifact, const std::string& text,
+                       std::vector<VersionId> used, std::uint64_t staging, bool elsewhere) {
+        Draft draft(*bench.store, empty_snapshot(), staging);
+        draft.write(root_number, "x", text);
+        SealOrder order;
+        order.run = a_run("run-" + std::to_string(++bench.runs), "job");
+        order.drafts.push_back(draft.freeze(artifact, empty_base()));
+        for (const auto& version : used) {
+            // In another project of the store, where it is not in the catalog yet.
+            if (elsewhere)
+                order.used[order.run.id].insert(version);
+            else
+                order.uses.push_back({order.run.id, 1, version, ranks({0}), false});
+        }
+        auto sealed = seal(bench.context(), order);
+        REQUIRE(sealed);
+        return sealed->front();
+    };
+    for (bool elsewhere : {false, true}) {
+        std::uint64_t at = elsewhere ? 100 : 1;
+        std::string old_text = elsewhere ? "older" : "old";
+        std::string young_text = elsewhere ? "younger" : "young";
+        auto old = seal_in(bench.artifact, old_text, {}, at, elsewhere);
+        auto young = seal_in(other, young_text, {}, at + 1, elsewhere);
+        auto again = seal_in(bench.artifact, old_text, {young.version->id}, at + 2, elsewhere);
+        CHECK(again.outcome == SealOutcome::existing);
+        // From a segment's uses that only the order has, the walk begins; further up is the
+        // catalog.
+        if (elsewhere) continue;
+        auto circle = seal_in(other, young_text, {old.version->id}, at + 3, elsewhere);
+        CHECK(circle.outcome == SealOutcome::confirmed);
+    }
+    auto once = seal_in(bench.artifact, "mine", {}, 200, false);
+    auto mine = seal_in(bench.artifact, "mine", {once.version->id}, 201, true);
+    CHECK(mine.outcome == SealOutcome::confirmed);
+}
+
 TEST_CASE("an overlay comes back from its rows as it was") {
     Bench bench;
     Draft first(*bench.store, empty_snapshot(), 1);

@@ -73,6 +73,28 @@ TEST_CASE("A handle that nobody used is its opener's", "[handles]") {
     CHECK(mount.logs(run) == Names{"c:v0"});
 }
 
+TEST_CASE("Who read through a handle for both ways is not waited for as its writer", "[handles]") {
+    TestMount mount;
+    mount.ok(made);
+    // The shell has it open for longer than its reader lives, and then writes.
+    mount.ok(
+        "exec 3<>a/latest/y; sort <&3 > b/latest/sorted; sort -r b/latest/sorted -o "
+        "c/latest/back; printf more >&3");
+    auto sort = mount.json("show b:v0").at("logged_by").at(0).get<std::string>();
+    CHECK(mount.uses(sort) == Names{"a:v0/y"});
+    CHECK(mount.uses(mount.json("show c:v0").at("logged_by").at(0)) == Names{"b:v0/sorted"});
+    CHECK(mount.logs(mount.newest_run("bash")) == Names{"a:v1"});
+    // Nobody wrote: nothing is made, and nothing is left.
+    mount.ok("sort <>a/latest/x > b/latest/again; sleep 0");
+    mount.ok("exec 3<>a/latest/x; sort <&3 > b/latest/third");
+    CHECK(mount.json("ls a").size() == 2);
+    CHECK(mount.json("status").at("drafts").empty());
+    // flock makes its file by an open for reading.
+    mount.ok("flock b/latest/x.lock artfs_actor read a/latest/x : write b/latest/locked 1");
+    CHECK(mount.logs(mount.newest_run("artfs_actor")) == Names{"b:v3"});
+    CHECK(mount.json("status").at("drafts").empty());
+}
+
 TEST_CASE("A program that fails leaves what it wrote to its output as its own draft", "[handles]") {
     TestMount mount;
     mount.ok(made);

@@ -93,6 +93,34 @@ TEST_CASE("A run that touches two projects is in both under one id", "[mounts]")
     CHECK(mount.uses(inferred) == Names{"a:v0/x"});
 }
 
+TEST_CASE("G7: no edge closes a cycle over two projects", "[mounts][G7]") {
+    TwoProjects mount;
+    std::string other = mount.second();
+    mount.ok("mkdir a " + other + "/b && actor write a/latest/x 1");
+    mount.ok("actor read a/latest/x : write " + other + "/b/latest/y 2 > /dev/null");
+    // Of b, which was made from a: what it makes of a is what b came from.
+    mount.ok("art run --name back -- artfs_actor read " + other +
+             "/b/latest/y : write a/latest/x 1 > /dev/null");
+    CHECK(mount.logs("back").empty());
+    CHECK(mount.json("show @back").at("confirmed").size() == 1);
+    CHECK(mount.json("ls a").size() == 1);
+    // The same of a run that nobody named.
+    mount.ok("actor read " + other + "/b/latest/y : write a/latest/x 1 > /dev/null");
+    std::string unnamed = mount.newest_run("artfs_actor");
+    CHECK(mount.logs(unnamed).empty());
+    CHECK(mount.json("show @" + unnamed).at("confirmed").size() == 1);
+    // An older version made again by who used a younger one: that is upstream of it from then on.
+    mount.ok("mkdir old " + other + "/young && actor write old/latest/x 1");
+    mount.ok("actor write " + other + "/young/latest/x 2");
+    mount.ok("art run --name again -- artfs_actor read " + other +
+             "/young/latest/x : write old/latest/x 1 > /dev/null");
+    CHECK(mount.logs("again") == Names{"old:v0"});
+    mount.ok("art run --name circle -- artfs_actor read old/latest/x : write " + other +
+             "/young/latest/x 2 > /dev/null");
+    CHECK(mount.other("show @circle").at("logs").empty());
+    CHECK(mount.other("show @circle").at("confirmed").size() == 1);
+}
+
 TEST_CASE("Two mountpoints of one project see one state", "[mounts]") {
     TestMount mount;
     std::string second = (mount.directory() / "second").string();
