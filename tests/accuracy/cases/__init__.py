@@ -4,8 +4,8 @@ import importlib
 
 from harness.case import Case
 
-GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes", "tools", "python", "shell",
-          "explicit", "namespaces", "services"]
+GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes", "tools", "archives",
+          "editing", "building", "python", "languages", "shell", "idioms", "explicit", "namespaces", "services"]
 
 
 def all_cases():

@@ -153,6 +153,8 @@ class Model:
                 self.waiting.append(run)
                 continue
             del run.changed[artifact]
+            if not any(rules.kept(path) for path in paths):
+                continue  # a lock file alone makes nothing
             if not self.files.changed(artifact, paths, run):
                 self.log_the_same(run, artifact)
                 continue

@@ -16,7 +16,7 @@ OBSERVERS = {"ls", "cat", "head", "tail", "wc", "grep", "find", "stat", "du", "c
              "file", "sha256sum", "md5sum", "less", "od", "readlink", "realpath", "jq"}
 FILE_TOOLS = {"cp", "mv", "rm", "mkdir", "rmdir", "touch", "ln", "tar", "rsync", "sed", "tee",
               "install", "git", "dd", "truncate", "gzip", "gunzip", "unzip", "zip", "chmod",
-              "fallocate", "patch", "xz", "vi", "vim", "vim.basic", "vim.tiny", "nano"}
+              "fallocate", "patch", "xz", "zstd", "7z", "cpio", "vi", "vim", "vim.basic", "vim.tiny", "nano"}
 # Options of the interpreters used that take the next word, or end the search for a script.
 INTERPRETERS = {"python3": ("-W -X", "-c", "-m"), "perl": ("-I", "-e", "")}
 
