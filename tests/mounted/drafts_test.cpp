@@ -118,3 +118,38 @@ TEST_CASE("a frozen draft that equals the head makes no version", "[freeze]") {
     CHECK(mount.json("ls a").size() == 1);
     CHECK(mount.uses(mount.newest_run()) == Names{"a:v0/big"});
 }
+
+TEST_CASE("a seal that fails abandons what is built on it, and loses nothing", "[freeze]") {
+    TestMount mount;
+    mount.ok("mkdir a");
+    // Where the object of so many zeros would be linked stands a file.
+    auto digest = shell("head -c 512M /dev/zero | sha256sum").out;
+    auto room = mount.store() / "objects" / digest.substr(0, 2);
+    std::filesystem::rename(room, mount.directory() / "away");
+    mount.ok(": > " + room.string());
+    // The next program starts on the frozen tree while that is hashed.
+    mount.ok(
+        "actor append a/latest/x '' : truncate a/latest/x 536870912 && "
+        "actor stat a/latest/x : write a/latest/y more");
+    auto runs = mount.json("runs --all");
+    auto second = runs.at(0).at("name").get<std::string>();
+    auto first = runs.at(1).at("name").get<std::string>();
+    CHECK(mount.json("ls a").empty());
+    auto drafts = mount.json("status").at("drafts");
+    REQUIRE(drafts.size() == 2);
+    for (const auto& draft : drafts) CHECK(draft.at("state") == "abandoned");
+    auto said = mount.art("status").out;
+    CHECK(said.find("the draft of run " + first + " that it is built on could not be sealed") !=
+          std::string::npos);
+    CHECK(mount.art("commit " + second).status == 4);
+    auto refused = mount.art("discard " + first);
+    CHECK(refused.status == 4);
+    CHECK(refused.err.find("another run's draft is built on it") != std::string::npos);
+    // With the store mended, both become what they would have been.
+    std::filesystem::remove(room);
+    std::filesystem::rename(mount.directory() / "away", room);
+    CHECK(mount.art("commit " + first).status == 0);
+    CHECK(mount.art("commit " + second).status == 0);
+    CHECK(mount.ok("ls a/v0/ a/v1/") == "a/v0/:\nx\n\na/v1/:\nx\ny\n");
+    CHECK(mount.ok("stat -c %s a/v1/x; cat a/v1/y") == "536870912\nmore");
+}
