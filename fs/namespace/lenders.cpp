@@ -50,7 +50,8 @@ void RunKeeper::lend(const Caller& observer, const LentFile& file) {
 
 // What a process of a run reads at its standard input may come from observers.
 void RunKeeper::claim_input(const RunId& run, const Caller& caller) {
-    const auto input = caller.pipes.input;
+    const auto input =
+        caller.pipes.input != 0 ? caller.pipes.input : lending_.input_of(caller.process);
     if (input == 0 || lending_.knows_reader(run, input)) return;
     claim_all(lending_.reads(run, input));
 }
@@ -59,14 +60,18 @@ void RunKeeper::claim_own_reads(const RunId& run, const Caller& observer) {
     for (const auto& file : lending_.opened_by(observer.process)) claim(run, file);
 }
 
-// Finds the observers in the middle of a pipeline, from what is written into `output` on.
+// Finds what passes on in the middle of a pipeline, from what is written into `output` on:
+// observers, and programs that never open a file of ours (`cat a/latest/x | tr a b | sort >
+// b/latest/y`).
 void RunKeeper::look_for_pipes(pid_t parent, std::uint64_t output, unsigned tries,
                                std::function<void()> done) {
     mount_.executor.offload(
         [parent, output, this] { return follow_pipe(parent, output, identifier_.lists()); },
         [this, parent, output, tries, done](const Pipeline& found) {
-            for (const auto& pipes : found.between)
-                claim_all(lending_.passes(pipes.input, pipes.output));
+            for (const auto& [process, pipes] : found.programs) {
+                lending_.seen(process, pipes.input);
+                if (pipes.output != 0) claim_all(lending_.passes(pipes.input, pipes.output));
+            }
             if (found.complete || tries == std::size(look_again_ms)) return done();
             mount_.kernel.after(look_again_ms[tries], [this, parent, output, tries, done] {
                 look_for_pipes(parent, output, tries + 1, done);

@@ -36,13 +36,19 @@ Lending::Claims Lending::opened(const ProcessKey& observer, pid_t parent, Pipe o
 }
 
 Lending::Claims Lending::passes(Pipe input, Pipe output) {
-    if (!flows_[output].insert(input).second) return {};
+    if (readers_.contains(input) || !flows_[output].insert(input).second) return {};
     return fresh();
 }
 
 Lending::Claims Lending::reads(const RunId& run, Pipe input) {
     readers_.insert_or_assign(input, run);
+    for (auto& [to, from] : flows_) from.erase(input);
     return fresh();
+}
+
+Lending::Pipe Lending::input_of(const ProcessKey& process) const {
+    auto found = inputs_.find(process);
+    return found == inputs_.end() ? 0 : found->second;
 }
 
 bool Lending::knows_reader(const RunId& run, Pipe input) const {

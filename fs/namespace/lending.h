@@ -37,8 +37,12 @@ public:
 
     // An observer has opened the file. What it writes into (`output`) carries it on.
     Claims opened(const ProcessKey& observer, pid_t parent, Pipe output, const LentFile& file);
-    // An observer that was seen between two pipes passes on what comes through the first.
+    // A program that was seen between two pipes passes on what comes through the first, unless it
+    // is one that a run has: then that has it.
     Claims passes(Pipe input, Pipe output);
+    // The process was seen to read the pipe. Many close it before they write what they made of it.
+    void seen(const ProcessKey& process, Pipe input) { inputs_[process] = input; }
+    Pipe input_of(const ProcessKey& process) const;
     // A process of the run reads the pipe.
     Claims reads(const RunId& run, Pipe input);
     bool knows_reader(const RunId& run, Pipe input) const;
@@ -53,6 +57,7 @@ public:
             return gone(entry.second.output == 0 ? entry.first.pid : entry.second.parent);
         });
         if (observers_.empty()) flows_.clear();
+        std::erase_if(inputs_, [&](const auto& entry) { return gone(entry.first.pid); });
     }
 
 private:
@@ -67,6 +72,7 @@ private:
     std::map<ProcessKey, Observer> observers_;
     std::map<Pipe, std::set<Pipe>> flows_;  // into a pipe, from these
     std::map<Pipe, RunId> readers_;
+    std::map<ProcessKey, Pipe> inputs_;
     std::set<std::pair<RunId, LentFile>> claimed_;
 };
 

@@ -42,11 +42,10 @@ Pipeline follow_pipe(pid_t parent, std::uint64_t output, const ProgramLists& lis
         readers.erase(reader);  // a ring ends here
         auto facts = system_processes().facts(pid);
         // A shell may be about to become what comes next.
-        auto program = facts ? classify(lists, *facts) : ProgramClass::launcher;
-        if (program == ProgramClass::launcher) return found;
-        found.complete = program != ProgramClass::observer || pipes.output == 0;
+        if (!facts || classify(lists, *facts) == ProgramClass::launcher) return found;
+        found.programs.push_back({{pid, facts->start_ticks}, pipes});
+        found.complete = pipes.output == 0;
         if (found.complete) return found;
-        found.between.push_back(pipes);
         output = pipes.output;
     }
     return found;

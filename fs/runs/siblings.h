@@ -11,8 +11,12 @@
 namespace artfs {
 
 struct Pipeline {
-    std::vector<StandardPipes> between;  // of the observers that pass on what they read
-    bool complete = false;               // its end was found: a program that is no observer
+    struct Program {
+        ProcessKey process;
+        StandardPipes pipes;
+    };
+    std::vector<Program> programs;  // in their order
+    bool complete = false;          // the last one writes into no pipe
 };
 
 // Where what is written into the pipe `output` goes, among the children of `parent`. Slow (a look

@@ -35,7 +35,27 @@ TEST_CASE("Observers in the middle pass it on, whenever they are seen") {
     CHECK(lending.passes(101, 102).empty());
     CHECK(lending.passes(100, 101) == Lending::Claims{{run, file("x")}});
     CHECK(lending.opened(other, shell, 101, file("y")) == Lending::Claims{{run, file("y")}});
-    CHECK(lending.passes(102, 100).empty());  // a ring ends the search
+    CHECK(lending.passes(101, 100).empty());  // a ring ends the search
+}
+
+TEST_CASE("A reader that was seen is known by what it read, until it is gone") {
+    Lending lending;
+    lending.seen(other, 100);
+    CHECK(lending.input_of(other) == 100);
+    CHECK(lending.input_of(cat) == 0);
+    lending.forget([](pid_t pid) { return pid == other.pid; });
+    CHECK(lending.input_of(other) == 0);
+}
+
+TEST_CASE("What a run reads is not passed on by it") {
+    Lending lending;
+    RunId middle = RunId::make();
+    RunId last = RunId::make();
+    CHECK(lending.passes(100, 101).empty());
+    CHECK(lending.reads(middle, 100).empty());
+    CHECK(lending.passes(100, 101).empty());
+    CHECK(lending.reads(last, 101).empty());
+    CHECK(lending.opened(cat, shell, 100, file("x")) == Lending::Claims{{middle, file("x")}});
 }
 
 TEST_CASE("What goes nowhere is its opener's, until that is gone") {

@@ -15,6 +15,10 @@ CASES = {
     "head-redirect": "head -n 1 $IN/c.csv >$OUT/head",
     "lend": "cat $IN/a $IN/b | sort >$OUT/sorted",
     "lend-middle": "cat $IN/a | grep a | sort -r >$OUT/sorted",
+    "lend-closed-early": "cat $IN/a | tr a-z A-Z >$OUT/upper",
+    "lend-through-program": "cat $IN/a | tr a-z A-Z | cut -c 1-3 >$OUT/cut",
+    "lend-through-many":
+        "cat $IN/a $IN/b | tr A-Z a-z | sort | uniq -c | sort -rn >$OUT/counts",
     "lend-named": "cat $IN/c.csv | artfs_ways openat /dev/stdin $OUT/copy",
     "pipe-programs": "sort $IN/a | tr a-z A-Z >$OUT/upper",
     "look-only": "cat $IN/a; ls $IN; grep -c a $IN/a; wc -l $IN/b; artfs_ways openat $IN/b $OUT/x",

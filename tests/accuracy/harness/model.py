@@ -335,14 +335,14 @@ class Model:
 
     def claim(self, process, pipe):
         """A run whose input is the pipe that an observer fills has what the observer read;
-        observers in the middle pass it on."""
+        who is in the middle and no run passes it on."""
         lent = self.lent.get(pipe)
         if not lent:
             return
         if process.run is not None:
             for node in lent:
                 self.use(process.run, node)
-        elif self.runs.who(process).kind == "observer":
+        else:
             self.lend(process, lent)
 
     def writes(self, process, descriptor):
