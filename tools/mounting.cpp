@@ -76,6 +76,20 @@ int start_daemon(const std::vector<std::string>& words, bool foreground, const f
                   "artd ended before the mount answered: see " + (store / "artd.log").string());
 }
 
+constexpr int looks_for_end = 1000;
+constexpr unsigned look_for_end_us = 10'000;
+
+// Nothing where no daemon serves the store. One whose last mount was taken away (by umount(8), say)
+// answers no more, and has the store for some moments yet.
+std::optional<Json> ask_or_see_end(const fs::path& store, const Json& question) {
+    for (int i = 0; i < looks_for_end; ++i) {
+        if (auto reply = ask_daemon(store, question)) return reply;
+        if (!Store::is_served(store)) break;
+        usleep(look_for_end_us);
+    }
+    return std::nullopt;
+}
+
 bool ends_like_json(const Arguments& arguments, const Json& reply) {
     if (!arguments.flag("json")) return false;
     show_json(reply);
@@ -172,13 +186,13 @@ int run_mount(const Arguments& arguments) {
         return exit_done;
     };
     // A daemon that serves the store takes another mount.
-    auto added = ask_daemon(site.store, {{"op", "mount"},
-                                         {"path", where.string()},
-                                         {"project", project},
-                                         {"program", daemon_program().string()},
-                                         {"options", arguments.text("options")},
-                                         {"allow_other", arguments.flag("allow-other")},
-                                         {"read_only", arguments.flag("read-only")}});
+    auto added = ask_or_see_end(site.store, {{"op", "mount"},
+                                             {"path", where.string()},
+                                             {"project", project},
+                                             {"program", daemon_program().string()},
+                                             {"options", arguments.text("options")},
+                                             {"allow_other", arguments.flag("allow-other")},
+                                             {"read_only", arguments.flag("read-only")}});
     if (added) {
         // Our program has taken the place of one that served the mount: it answers this.
         if (added->contains("replaced")) ask_daemon(site.store, {{"op", "status"}});
@@ -214,12 +228,8 @@ int run_umount(const Arguments& arguments) {
         return exit_done;
     }
     if (!reply->value("last", true)) return exit_done;
-    // The daemon ends by itself; the store is free when its lock is.
-    for (int i = 0; i < 1000; ++i) {
-        auto lock = Store::create_or_open(site.store, Store::Access::read_write);
-        if (lock || lock.error().code != EBUSY) break;
-        usleep(10'000);
-    }
+    // The daemon ends by itself.
+    for (int i = 0; i < looks_for_end && Store::is_served(site.store); ++i) usleep(look_for_end_us);
     return exit_done;
 }
 

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* lock_name = "lock";
 constexpr const char* format_text = "artfs ";
 constexpr int format_version = 1;
 constexpr off_t ballast_bytes = 16 << 20;
@@ -80,6 +81,15 @@ Result<Fd> take_lock(const fs::path& file) {
     return fd;
 }
 
+}  // namespace
+
+bool Store::is_served(const fs::path& dir) {
+    Fd lock(open((dir / lock_name).c_str(), O_RDONLY | O_CLOEXEC));
+    return lock && flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+namespace {
+
 Result<> make_layout(const fs::path& dir, const ObjectStore& objects) {
     for (const char* part : {"catalog", "objects", "staging"}) {
         std::error_code error;
@@ -107,7 +117,7 @@ Result<std::unique_ptr<Store>> Store::create_or_open(const fs::path& dir, Access
         // A lock alone is a store whose making was interrupted; so are its first directories.
         for (const auto& entry : fs::directory_iterator(dir, error)) {
             std::string name = entry.path().filename();
-            if (name != "lock" && name != "catalog" && name != "objects" && name != "staging" &&
+            if (name != lock_name && name != "catalog" && name != "objects" && name != "staging" &&
                 name != "config.toml")
                 return fail(ENOTEMPTY,
                             dir.string() + " is not empty and no store: name another directory");
@@ -120,7 +130,7 @@ Result<std::unique_ptr<Store>> Store::create_or_open(const fs::path& dir, Access
     if (exists)
         if (auto known = check_format(dir / "format"); !known) return tl::unexpected(known.error());
     if (writes) {
-        auto lock = take_lock(dir / "lock");
+        auto lock = take_lock(dir / lock_name);
         if (!lock) return tl::unexpected(lock.error());
         store->lock_ = std::move(*lock);
         if (!exists)

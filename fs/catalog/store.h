@@ -34,6 +34,8 @@ public:
     static Result<std::unique_ptr<Store>> create_or_open(const std::filesystem::path& dir,
                                                          Access access);
 
+    // Another process has the lock of the store there, if there is one.
+    static bool is_served(const std::filesystem::path& dir);
     // Opens a store whose lock another process held for us.
     static Result<std::unique_ptr<Store>> go_on(const std::filesystem::path& dir, Fd lock,
                                                 pid_t served_by);

@@ -235,7 +235,7 @@ void RunKeeper::settle(Request& request, const View& view) {
     poll_exits();
     const auto* acting = acts_for(*caller);
     const auto* own = acting != nullptr ? mount_.session.find_launcher_run(acting->process)
-                                        : mount_.session.find_run(caller->root());
+                                        : mount_.session.find_run(root_of(*caller));
     const auto* owner = mount_.session.run(view.run);
     if (owner == nullptr || owner == own) return;
     const RunId id = owner->record.id;

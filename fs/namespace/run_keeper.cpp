@@ -157,7 +157,7 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
             return *caller.explicit_run;
         }
     }
-    auto key = caller.root();
+    auto key = root_of(caller);
     auto root = roots_.find(key);
     if (const auto* live = mount_.session.find_run(key)) {
         // The root was an observer that wrote, and has become another program since.
@@ -168,7 +168,7 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
         note_survivor(caller, live->record.id);
         return live->record.id;
     }
-    if (auto again = reopen(request, caller)) {
+    if (auto again = reopen(request, caller, key)) {
         note_survivor(caller, *again);
         return *again;
     }

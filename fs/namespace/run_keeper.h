@@ -184,7 +184,10 @@ private:
     const Caller* caller_of(Request& request);
     RunId run_of(Request& request, const Caller& caller);
     // A process that outlived its run: what it does now is the run's next segment.
-    std::optional<RunId> reopen(const Request& request, const Caller& caller);
+    std::optional<RunId> reopen(const Request& request, const Caller& caller,
+                                const ProcessKey& root);
+    // Of the run that the caller is of: one that has died, if that has forked it.
+    ProcessKey root_of(const Caller& caller) const;
     void note_survivor(const Caller& caller, const RunId& run);
     bool survives(const RunId& run) const;
     void close_reopened(const RunId& run);

@@ -12,15 +12,25 @@ constexpr unsigned look_ms = 250;
 constexpr std::chrono::seconds survivor_quiet_time{2};
 }  // namespace
 
-std::optional<RunId> RunKeeper::reopen(const Request& request, const Caller& caller) {
+ProcessKey RunKeeper::root_of(const Caller& caller) const {
+    const auto& session = mount_.session;
+    const auto key = caller.root();
+    if (session.find_run(key) != nullptr || session.past_run(key) != nullptr) return key;
+    for (pid_t dead : caller.inferred.dead_above)
+        if (auto root = session.root_numbered(dead, key.start_ticks)) return *root;
+    return key;
+}
+
+std::optional<RunId> RunKeeper::reopen(const Request& request, const Caller& caller,
+                                       const ProcessKey& root) {
     const Session::PastRun* past = nullptr;
     if (caller.explicit_run) {
         past = mount_.session.past_run(*caller.explicit_run);
     } else {
-        past = mount_.session.past_run(caller.root());
+        past = mount_.session.past_run(root);
         if (past == nullptr) return std::nullopt;
         // A root that lives is a launcher, and what it starts now is a run of its own.
-        if (Fd root = open_pidfd(caller.root().pid); root && alive(root)) return std::nullopt;
+        if (Fd still = open_pidfd(root.pid); still && alive(still)) return std::nullopt;
     }
     if (past == nullptr) return std::nullopt;
     const auto* record = mount_.loader.run(past->name);
@@ -28,7 +38,7 @@ std::optional<RunId> RunKeeper::reopen(const Request& request, const Caller& cal
     LiveRun run;
     run.record = *record;
     run.record.segments += 1;
-    run.root = caller.root();
+    run.root = root;
     run.recorded = run.exited = run.reopened = true;
     RunId id = run.record.id;
     mount_.session.apply(request.unique, StartedRun{std::move(run)});

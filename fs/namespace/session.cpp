@@ -112,6 +112,19 @@ const Session::PastRun* Session::past_run(const RunId& id) const {
     return nullptr;
 }
 
+std::optional<ProcessKey> Session::root_numbered(pid_t pid, std::uint64_t before_ticks) const {
+    std::optional<ProcessKey> latest;
+    auto look = [&](const auto& roots) {
+        auto after = roots.upper_bound(ProcessKey{pid, before_ticks});
+        if (after == roots.begin()) return;
+        const auto& key = std::prev(after)->first;
+        if (key.pid == pid && (!latest || latest->start_ticks < key.start_ticks)) latest = key;
+    };
+    look(run_roots_);
+    look(past_runs_);
+    return latest;
+}
+
 const LiveRun* Session::find_launcher_run(const ProcessKey& launcher) const {
     const auto* id = look_up(launcher_runs_, launcher);
     return id == nullptr ? nullptr : run(*id);

@@ -67,6 +67,8 @@ public:
     };
     const PastRun* past_run(const ProcessKey& root) const;
     const PastRun* past_run(const RunId& id) const;
+    // The root of a run, live or past, that had this number last before the time.
+    std::optional<ProcessKey> root_numbered(pid_t pid, std::uint64_t before_ticks) const;
     const std::map<std::uint64_t, PendingSeal>& pending_seals() const { return pending_seals_; }
     std::uint64_t next_seal() const { return next_seal_; }
     const std::map<std::uint64_t, Owed>& owed() const { return owed_; }

@@ -87,7 +87,10 @@ std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid) {
         auto& last = chain.back();
         if (last.parent <= 0 || last.pid == 1) break;
         // An orphan's parent by /proc only adopted it.
-        if (auto ancestor = table.living_ancestor(last.pid)) last.parent = *ancestor;
+        if (auto ancestor = table.living_ancestor(last.pid)) {
+            last.parent = *ancestor;
+            last.dead_parents = table.dead_ancestors(last.pid);
+        }
         auto parent = table.facts(last.parent);
         if (parent && parent->start_ticks <= last.start_ticks) {
             chain.push_back(std::move(*parent));
@@ -137,6 +140,9 @@ Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& 
         if (classes[0] == ProgramClass::supervisor)
             inferred.launchers.push_back(launcher_at(chain, classes, 0));
     }
+    for (std::size_t i = end.below; i-- > root;)
+        inferred.dead_above.insert(inferred.dead_above.end(), chain[i].dead_parents.rbegin(),
+                                   chain[i].dead_parents.rend());
     inferred.root = chain[root].pid;
     inferred.root_start = chain[root].start_ticks;
     inferred.root_class = classes[root];

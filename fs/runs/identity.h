@@ -57,6 +57,9 @@ struct Inferred {
     bool interactive = false;    // directly under a notebook's or an editor's server
     // The nearest first, the process itself where it is one; the line's last.
     std::vector<Launcher> launchers;
+    // Who has died between the root and the line, the topmost first: one of them may have been the
+    // root of a run (rule 8).
+    std::vector<pid_t> dead_above;
 
     ProcessKey key() const { return {root, root_start}; }
     // Whom file tools act for (rule 4): the topmost below the line, else the line's; null: none.

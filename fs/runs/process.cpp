@@ -65,6 +65,9 @@ public:
     std::optional<pid_t> living_ancestor(pid_t pid) override {
         return connector_->living_ancestor(pid);
     }
+    std::vector<pid_t> dead_ancestors(pid_t pid) override {
+        return connector_->dead_ancestors(pid);
+    }
 
 private:
     std::unique_ptr<ProcessConnector> connector_;

@@ -50,6 +50,8 @@ struct ProcessFacts {
     std::uint32_t gid = 0;  // real
     bool kernel_thread = false;
     bool subreaper = false;  // where it can be known (the kernel does not tell)
+    // In an ancestry: those between it and the next, who have died, the nearest first.
+    std::vector<pid_t> dead_parents;
 
     ProcessKey key() const { return {pid, start_ticks}; }
 };
@@ -65,6 +67,8 @@ public:
     virtual std::optional<ProcessFacts> facts(pid_t pid) = 0;
     // For a process whose parent has died: the nearest ancestor that lives, as far as it is known.
     virtual std::optional<pid_t> living_ancestor(pid_t /*pid*/) { return std::nullopt; }
+    // And those in between, the nearest first.
+    virtual std::vector<pid_t> dead_ancestors(pid_t /*pid*/) { return {}; }
 };
 // /proc. Never asks the file system an executable lies on, which may be our own mount.
 ProcessTable& system_processes();

@@ -202,6 +202,18 @@ std::optional<pid_t> ProcessConnector::living_ancestor(pid_t pid) {
     return at == nullptr ? std::nullopt : std::optional(at->pid);
 }
 
+std::vector<pid_t> ProcessConnector::dead_ancestors(pid_t pid) {
+    std::lock_guard lock(mutex_);
+    drain();
+    std::vector<pid_t> dead;
+    auto found = live_.find(pid);
+    if (found == live_.end()) return dead;
+    for (const Node* at = found->second->parent.get(); at != nullptr && at->dead;
+         at = at->parent.get())
+        dead.push_back(at->pid);
+    return dead;
+}
+
 std::size_t ProcessConnector::size() const {
     std::lock_guard lock(mutex_);
     return live_.size();

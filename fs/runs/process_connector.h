@@ -43,6 +43,8 @@ public:
     // Of a process whose parent has died, the nearest ancestor that lives. Nothing if its parent
     // lives, or nothing is known.
     std::optional<pid_t> living_ancestor(pid_t pid);
+    // Those in between, the nearest first.
+    std::vector<pid_t> dead_ancestors(pid_t pid);
 
     // Living processes known: for tests.
     std::size_t size() const;

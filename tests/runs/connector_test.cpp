@@ -52,7 +52,9 @@ TEST_CASE("The connector knows where an orphan came from", "[connector]") {
     }
     Orphan orphan;
     CHECK(connector->living_ancestor(orphan.pid) == getpid());
+    CHECK(connector->dead_ancestors(orphan.pid).size() == 1);
     CHECK_FALSE(connector->living_ancestor(getpid()));  // its parent lives
+    CHECK(connector->dead_ancestors(getpid()).empty());
     auto connected = connected_processes();
     REQUIRE(connected);
     Orphan later;
@@ -97,6 +99,9 @@ TEST_CASE("An orphan is walked from the ancestor that lives", "[connector]") {
             auto found = came_from.find(pid);
             return found == came_from.end() ? std::nullopt : std::optional(found->second);
         }
+        std::vector<pid_t> dead_ancestors(pid_t pid) override {
+            return came_from.contains(pid) ? std::vector<pid_t>{7001, 7002} : std::vector<pid_t>();
+        }
     } processes;
     pid_t init = processes.add(0, {"/sbin/init"});
     pid_t shell = processes.add(init, {"/bin/bash"}, {.terminal = true});
@@ -106,7 +111,9 @@ TEST_CASE("An orphan is walked from the ancestor that lives", "[connector]") {
     CHECK(infer_root(processes, lists, orphan)->root == orphan);
     processes.came_from[orphan] = driver;
     CHECK(infer_root(processes, lists, orphan)->root == driver);
+    CHECK(infer_root(processes, lists, orphan)->dead_above.empty());  // below the root
     processes.came_from[orphan] = shell;
     CHECK(infer_root(processes, lists, orphan)->root == orphan);
+    CHECK(infer_root(processes, lists, orphan)->dead_above == std::vector<pid_t>{7002, 7001});
     CHECK(infer_root(processes, lists, orphan)->line_process == shell);
 }

@@ -3,6 +3,11 @@
 CASES = {
     "orphan": "sh -c 'artfs_ways openat $IN/a $OUT/copy & :'",
     "orphan-later": "sh -c '(sleep 0.3; artfs_ways openat $IN/a $OUT/copy) & :'",
+    # What a program leaves behind is of its run, whatever it touches first after the run's end.
+    "left-behind": "python3 -c 'import os, sys, time\nopen(sys.argv[2], \"w\").write(\"early\")\n"
+                   "if os.fork() == 0:\n os.setsid()\n time.sleep(1)\n"
+                   " open(sys.argv[3], \"w\").write(open(sys.argv[1]).read())' "
+                   "$IN/a $OUT/early $OUT/late",
     "setsid": "setsid --wait artfs_ways openat $IN/a $OUT/copy",
     "nohup": "nohup artfs_ways openat $IN/a $OUT/copy",
     "other-user": {"script": "artfs_ways other-user $(command -v artfs_ways) "
