@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
 #include <string_view>
 
 namespace artfs {
@@ -161,6 +162,23 @@ bool changes_files(const std::string& program, const std::vector<std::string>& a
     return program == "find" &&
            std::find(arguments.begin(), arguments.end(), "-delete") != arguments.end();
 }
+
+bool has_option(const std::vector<std::string>& arguments, char letter, std::string_view word) {
+    return std::any_of(arguments.begin(), arguments.end(), [&](std::string_view argument) {
+        if (argument.starts_with("--")) return argument == word;
+        return argument.starts_with('-') && argument.find(letter) != argument.npos;
+    });
+}
+
+// A packer that unpacks into its standard output looks only. Debian's zcat is a shell that becomes
+// `gzip -cd`.
+bool only_prints(const std::string& program, const std::vector<std::string>& arguments) {
+    static const std::set<std::string_view> packers{"gzip", "pigz", "bzip2", "xz", "zstd", "lz4"};
+    static const std::set<std::string_view> unpackers{"gunzip", "bunzip2", "unxz", "unzstd"};
+    if (!has_option(arguments, 'c', "--stdout")) return false;
+    if (unpackers.contains(program)) return true;
+    return packers.contains(program) && has_option(arguments, 'd', "--decompress");
+}
 }  // namespace
 
 namespace {
@@ -190,7 +208,9 @@ ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
         if (listed(lists.observers, names, two_words))
             return changes_files(program, facts.arguments) ? ProgramClass::file_tool
                                                            : ProgramClass::observer;
-        if (listed(lists.file_tools, names, two_words)) return ProgramClass::file_tool;
+        if (listed(lists.file_tools, names, two_words))
+            return only_prints(program, facts.arguments) ? ProgramClass::observer
+                                                         : ProgramClass::file_tool;
     }
     return ProgramClass::ordinary;
 }

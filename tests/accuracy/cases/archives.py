@@ -24,6 +24,7 @@ CASES = {
     "tar-pipe": "tar -c -C $IN . | tar -x -C $OUT",
     "csplit": "csplit -s -f $OUT/part $IN/a 2",
     "gunzip-cat": "gzip -nc $IN/a >$OUT/a.gz; zcat $OUT/a.gz | sort -r >$OUT/back",
+    "unpack-pipe": "gzip -nc $IN/a >$OUT/a.gz; gzip -dc $OUT/a.gz | tr a-z A-Z | sort >$OUT/sorted",
     "cp-reflink": "cp --reflink=auto $IN/big $OUT/big; cp --reflink=never --sparse=always "
                   "$IN/big $OUT/big2",
     "mv-tree": "mv $IN/dir $OUT/dir",

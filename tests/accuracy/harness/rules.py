@@ -17,6 +17,8 @@ OBSERVERS = {"ls", "cat", "head", "tail", "wc", "grep", "find", "stat", "du", "c
 FILE_TOOLS = {"cp", "mv", "rm", "mkdir", "rmdir", "touch", "ln", "tar", "rsync", "sed", "tee",
               "install", "git", "dd", "truncate", "gzip", "gunzip", "unzip", "zip", "chmod",
               "fallocate", "patch", "xz", "zstd", "7z", "cpio", "vi", "vim", "vim.basic", "vim.tiny", "nano"}
+# Those that are observers while they only unpack into their standard output.
+PACKERS = {"gzip", "xz", "zstd"}
 # Options of the interpreters used that take the next word, or end the search for a script.
 INTERPRETERS = {"python3": ("-W -X", "-c", "-m"), "perl": ("-I", "-e", "")}
 
@@ -47,6 +49,9 @@ def class_of(program, argv):
         program = "python3"
     if program in INTERPRETERS and script_of(program, argv) in SUPERVISORS:
         return "supervisor"
+    options = "".join(word for word in argv[1:] if word.startswith("-"))
+    if program in PACKERS and "c" in options and "d" in options:
+        return "observer"
     for names, kind in ((LAUNCHERS, "launcher"), (SUPERVISORS, "supervisor"),
                         (OBSERVERS, "observer"), (FILE_TOOLS, "tool")):
         if program in names:
