@@ -171,13 +171,18 @@ bool has_option(const std::vector<std::string>& arguments, char letter, std::str
 }
 
 // A packer that unpacks into its standard output looks only. Debian's zcat is a shell that becomes
-// `gzip -cd`.
+// `gzip -cd`, its xzcat is a name of xz.
 bool only_prints(const std::string& program, const std::vector<std::string>& arguments) {
     static const std::set<std::string_view> packers{"gzip", "pigz", "bzip2", "xz", "zstd", "lz4"};
-    static const std::set<std::string_view> unpackers{"gunzip", "bunzip2", "unxz", "unzstd"};
+    static const std::set<std::string_view> unpackers{"gunzip", "unpigz", "bunzip2", "unxz",
+                                                      "unlzma", "unzstd", "unlz4"};
+    static const std::set<std::string_view> printers{"bzcat", "xzcat", "lzcat", "zstdcat",
+                                                     "lz4cat"};
+    if (!packers.contains(program) && !unpackers.contains(program)) return false;
+    const auto called = arguments.empty() ? program : base_name(arguments.front());
+    if (printers.contains(called)) return true;
     if (!has_option(arguments, 'c', "--stdout")) return false;
-    if (unpackers.contains(program)) return true;
-    return packers.contains(program) && has_option(arguments, 'd', "--decompress");
+    return unpackers.contains(called) || has_option(arguments, 'd', "--decompress");
 }
 }  // namespace
 
