@@ -15,7 +15,8 @@ constexpr std::chrono::seconds survivor_quiet_time{2};
 ProcessKey RunKeeper::root_of(const Caller& caller) const {
     const auto& session = mount_.session;
     const auto key = caller.root();
-    if (session.find_run(key) != nullptr || session.past_run(key) != nullptr) return key;
+    if (caller.explicit_run || session.find_run(key) != nullptr || session.past_run(key) != nullptr)
+        return key;
     for (pid_t dead : caller.inferred.dead_above)
         if (auto root = session.root_numbered(dead, key.start_ticks)) return *root;
     return key;
@@ -33,6 +34,7 @@ std::optional<RunId> RunKeeper::reopen(const Request& request, const Caller& cal
         if (Fd still = open_pidfd(root.pid); still && alive(still)) return std::nullopt;
     }
     if (past == nullptr) return std::nullopt;
+    if (mount_.session.run(past->id) != nullptr) return past->id;
     const auto* record = mount_.loader.run(past->name);
     if (record == nullptr || record->id != past->id) return std::nullopt;
     LiveRun run;

@@ -1,5 +1,8 @@
 """Archives and copies."""
 
+PACK = ("python3 -c 'import gzip, sys; open(sys.argv[2], \"wb\").write(gzip.compress("
+        "open(sys.argv[1], \"rb\").read(), mtime=0))' $IN/a $OUT/a.gz; ")
+
 CASES = {
     "zip": {"script": "zip -q -j $OUT/all.zip $IN/a $IN/b && unzip -q -o $OUT/all.zip -d $OUT/x",
             "needs": "zip unzip",
@@ -23,8 +26,8 @@ CASES = {
                     "varies": "*.zst"},
     "tar-pipe": "tar -c -C $IN . | tar -x -C $OUT",
     "csplit": "csplit -s -f $OUT/part $IN/a 2",
-    "gunzip-cat": "gzip -nc $IN/a >$OUT/a.gz; zcat $OUT/a.gz | sort -r >$OUT/back",
-    "unpack-pipe": "gzip -nc $IN/a >$OUT/a.gz; gzip -dc $OUT/a.gz | tr a-z A-Z | sort >$OUT/sorted",
+    "zcat-pipe": PACK + "zcat $OUT/a.gz | sort -r >$OUT/back",
+    "unpack-pipe": PACK + "gzip -dc $OUT/a.gz | tr a-z A-Z | sort >$OUT/sorted",
     "cp-reflink": "cp --reflink=auto $IN/big $OUT/big; cp --reflink=never --sparse=always "
                   "$IN/big $OUT/big2",
     "mv-tree": "mv $IN/dir $OUT/dir",
