@@ -81,15 +81,6 @@ Result<Fd> take_lock(const fs::path& file) {
     return fd;
 }
 
-}  // namespace
-
-bool Store::is_served(const fs::path& dir) {
-    Fd lock(open((dir / lock_name).c_str(), O_RDONLY | O_CLOEXEC));
-    return lock && flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-}
-
-namespace {
-
 Result<> make_layout(const fs::path& dir, const ObjectStore& objects) {
     for (const char* part : {"catalog", "objects", "staging"}) {
         std::error_code error;
@@ -104,6 +95,11 @@ Result<> make_layout(const fs::path& dir, const ObjectStore& objects) {
 }  // namespace
 
 Store::Store(fs::path dir, Os& os) : dir_(std::move(dir)), objects_(dir_ / "objects", os) {}
+
+bool Store::is_served(const fs::path& dir) {
+    Fd lock(open((dir / lock_name).c_str(), O_RDONLY | O_CLOEXEC));
+    return lock && flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
 
 Result<std::unique_ptr<Store>> Store::create_or_open(const fs::path& dir, Access access) {
     std::error_code error;

@@ -3,8 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstring>
+#include "base/bytes.h"
 
 namespace artfs {
 
@@ -15,17 +14,6 @@ constexpr std::size_t arrival_size = 16;
 
 std::filesystem::path arrivals_path(const std::filesystem::path& store, const RunId& run) {
     return store / "arrivals" / run.text();
-}
-
-void put_number(char* at, std::uint64_t number) {
-    for (unsigned i = 0; i < 8; ++i) at[i] = static_cast<char>(number >> (8 * i));
-}
-
-std::uint64_t number_at(const char* at) {
-    std::uint64_t number = 0;
-    for (unsigned i = 0; i < 8; ++i)
-        number |= std::uint64_t{static_cast<unsigned char>(at[i])} << (8 * i);
-    return number;
 }
 
 }  // namespace
@@ -44,9 +32,7 @@ void Arrivals::note(std::uint64_t from, Time at) {
             file_ = std::move(*file);
     }
     last_ = {from, at};
-    std::array<char, arrival_size> sample{};
-    put_number(sample.data(), from);
-    put_number(sample.data() + 8, static_cast<std::uint64_t>(to_ns(at)));
+    const auto sample = Encoder().u64(from).u64(static_cast<std::uint64_t>(to_ns(at))).take();
     // A full disk costs times, not the write.
     if (file_.get() >= 0) (void)!write(file_.get(), sample.data(), sample.size());
 }
@@ -55,9 +41,9 @@ std::vector<Arrival> arrivals_of(const std::filesystem::path& store, const RunId
     std::vector<Arrival> all;
     auto bytes = read_file(arrivals_path(store, run));
     if (!bytes) return all;
-    for (std::size_t i = 0; i + arrival_size <= bytes->size(); i += arrival_size) {
-        Arrival one{number_at(bytes->data() + i),
-                    from_ns(static_cast<std::int64_t>(number_at(bytes->data() + i + 8)))};
+    for (Decoder samples(*bytes); samples.rest().size() >= arrival_size;) {
+        const auto from = samples.u64();
+        const Arrival one{from, from_ns(static_cast<std::int64_t>(samples.u64()))};
         while (!all.empty() && all.back().from >= one.from) all.pop_back();
         all.push_back(one);
     }

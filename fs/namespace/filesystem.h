@@ -270,6 +270,9 @@ private:
     void look_again();
     void looked_at(const std::vector<MappedFile>& files);
     void is_unmapped(const MappedFile& file);
+    // Who was told last to look again. The kernel does so once, and gives the program the second
+    // answer: where the head moves twice in that time, that is what it was in between.
+    pid_t told_stale_ = 0;
     bool looking_ = false;      // at mappings, on the pool
     bool looks_again_ = false;  // a timer is set for it
     unsigned looks_ = 0;        // since there was a reason to

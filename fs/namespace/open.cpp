@@ -34,11 +34,6 @@ void once_loaded(Attempt attempt, Suspend::Resume failed) {
     }
 }
 
-// The kernel looks again once, and gives the program what the second answer is. Where the head
-// moves twice in that time, the program reads what it was in between: of the dispatch thread of a
-// mount.
-thread_local pid_t told_stale = 0;
-
 bool reads(int flags) { return (flags & O_ACCMODE) != O_WRONLY; }
 // Linux truncates through O_RDONLY, too.
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
@@ -284,7 +279,7 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
         runs_.follow_head(request, *of->view);
         const bool moved =
             of->view->kind == ViewKind::launcher && of->base->serial != of->view->base_serial;
-        if (moved && std::exchange(told_stale, request.tid) != request.tid)
+        if (moved && std::exchange(told_stale_, request.tid) != request.tid)
             return fail(ESTALE, "the head has moved: look again");
     }
     if (const auto* what = std::get_if<const Synthetic*>(&*resolved)) {
