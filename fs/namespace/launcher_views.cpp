@@ -28,6 +28,9 @@ std::string view_name(const Launcher& launcher) {
     return name + "-" + std::to_string(launcher.process.pid);
 }
 
+// Of those whose launcher is gone, which show the head.
+constexpr std::size_t left_views_kept = 256;
+
 bool shows_more_than_the_head(const View& view) { return view.draft || view.directories; }
 
 }  // namespace
@@ -370,16 +373,23 @@ void RunKeeper::close_left_views() {
     std::set<std::uint32_t> open;
     for (const auto& [fh, handle] : mount_.session.handles())
         if (const auto* view = mount_.session.view_of(handle.node)) open.insert(view->serial);
-    std::erase_if(launcher_views_, [&](std::uint32_t serial) {
-        if (mount_.session.view(serial) == nullptr) return true;
+    std::erase_if(launcher_views_,
+                  [&](auto serial) { return mount_.session.view(serial) == nullptr; });
+    std::vector<std::uint32_t> left;
+    for (auto serial : launcher_views_) {
         const auto& view = *mount_.session.view(serial);
         auto known = launchers_.find(view.launcher);
-        bool left = known == launchers_.end() || known->second.exited;
-        if (!left || view.draft || open.contains(serial)) return false;
-        if (!view.readers.empty() || mount_.session.run(view.run) != nullptr) return false;
+        bool lives = known != launchers_.end() && !known->second.exited;
+        if (lives || view.draft || open.contains(serial)) continue;
+        if (!view.readers.empty() || mount_.session.run(view.run) != nullptr) continue;
+        left.push_back(serial);
+    }
+    // Others may be on their way through the newest, or have their working directory there.
+    left.resize(left.size() - std::min(left.size(), left_views_kept));
+    for (auto serial : left) {
         mount_.session.apply(0, ClosedView{serial});
-        return true;
-    });
+        launcher_views_.erase(serial);
+    }
     std::erase_if(launchers_, [&](const auto& entry) {
         if (!entry.second.exited || mount_.session.find_launcher_run(entry.first) != nullptr)
             return false;

@@ -89,3 +89,26 @@ TEST_CASE("Several who write in one shell's view have all logged it", "[launcher
     CHECK(mount.ok("cat a/v0/x a/v0/y") == "12");
     CHECK(mount.json("show a:v0").at("logged_by").size() == 2);
 }
+
+TEST_CASE("Who is in a shell's view stays there when the shell is gone", "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir a; actor write a/latest/x 1");
+    CHECK(mount.ok("p=$(bash -c 'cd a/latest; tail -f /dev/null > /dev/null 2>&1 & echo $!'); "
+                   "actor write a/latest/y 2; ls /proc/$p/cwd/; cat /proc/$p/cwd/y; kill $p") ==
+          "x\ny\n2");
+}
+
+TEST_CASE("A pipeline reads what its own shell has drafted, and writes beside it", "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir a && actor write a/latest/x '1\n2\n'");
+    // The shell's draft is sealed while the reader is on its way.
+    for (int i = 0; i < 8; ++i) {
+        const std::string out = "o" + std::to_string(i);
+        mount.ok("mkdir " + out + "; bash -c 'gzip -nc a/latest/x > " + out +
+                 "/latest/x.gz; zcat " + out + "/latest/x.gz | sort -r > " + out + "/latest/y'; :");
+        auto run = mount.newest_run("sort");
+        CHECK(mount.uses(run) == Names{out + ":v0/x.gz"});
+        CHECK(mount.logs(run) == Names{out + ":v1"});
+        CHECK(mount.ok("cat " + out + "/v1/y") == "2\n1\n");
+    }
+}
