@@ -143,6 +143,12 @@ const View* RunKeeper::latest(Request& request, const ArtifactState& artifact) {
     return nullptr;
 }
 
+// GNU `mkdir -p` and `install -D` open what comes after a directory they have made with O_NOFOLLOW.
+bool RunKeeper::makes_paths(Request& request) {
+    const Caller* caller = caller_of(request);
+    return caller != nullptr && (caller->program == "mkdir" || caller->program == "install");
+}
+
 void RunKeeper::follow_head(const Request& request, const View& view) {
     if (view.kind != ViewKind::launcher || view.draft || !view.readers.empty()) return;
     if (mount_.session.run(view.run) != nullptr) return;

@@ -70,7 +70,17 @@ Result<EntryReply> Filesystem::lookup_root(Request& request, const std::string& 
 Result<EntryReply> Filesystem::lookup_artifact(Request& request, const ArtifactState& artifact,
                                                const std::string& name) {
     const auto& id = artifact.record.id;
-    if (name == "latest") return synthetic_entry(request, {.place = Place::latest, .artifact = id});
+    if (name == "latest") {
+        if (!artifact.record.head && runs_.makes_paths(request)) {
+            // Of an artifact that the caller has made just now: the draft itself, for it alone.
+            if (const auto* view = runs_.latest(request, artifact)) {
+                auto reply = entry(attr_of(*view, *view->overlay.node(root_number)));
+                reply.timeout = 0;
+                return reply;
+            }
+        }
+        return synthetic_entry(request, {.place = Place::latest, .artifact = id});
+    }
     if (name == "new" && !artifact.record.head)
         return synthetic_entry(request, {.place = Place::empty, .artifact = id});
     if (auto number = VersionNumber::parse(name)) {

@@ -88,6 +88,8 @@ public:
     void settle(Request& request, const View& view);
     // What `latest` is for the caller; null: the head.
     const View* latest(Request& request, const ArtifactState& artifact);
+    // The caller is a program that follows no link on its way through what it makes.
+    bool makes_paths(Request& request);
     // A launcher's view that nobody has written to or reads through shows the head.
     void follow_head(const Request& request, const View& view);
     // The run's view of an artifact, pinned at its first look.

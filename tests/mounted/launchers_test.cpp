@@ -79,6 +79,19 @@ TEST_CASE("A program begins on the directories that were made for it", "[launche
     CHECK(mount.json("runs --all --job-type mkdir").empty());
 }
 
+TEST_CASE("A path is made through a new artifact's latest", "[launchers]") {
+    TestMount mount;
+    mount.ok("echo 1 > ../x; mkdir -p a/latest/d/e && cp ../x a/latest/d/e/; ls -l a; :");
+    mount.ok("install -D ../x b/latest/d/e/x; mkdir -p b/latest/d/f/g; :");
+    mount.ok("art run --name c -- sh -c 'mkdir -p c/latest/d/e && cp ../x c/latest/d/e/'");
+    mount.ok("mkdir -p d/latest; actor write d/latest/x 1");
+    for (const char* artifact : {"a", "b", "c"}) {
+        CHECK(mount.ok(std::string("cat ") + artifact + "/v0/d/e/x") == "1\n");
+        CHECK(mount.ok(std::string("readlink ") + artifact + "/latest") == "v0\n");
+    }
+    CHECK(mount.ok("ls d/latest/") == "x\n");
+}
+
 TEST_CASE("Several who write in one shell's view have all logged it", "[launchers]") {
     TestMount mount;
     auto sign = (mount.directory() / "sign").string();
