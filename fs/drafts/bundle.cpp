@@ -8,9 +8,9 @@
 
 #include <map>
 #include <memory>
-#include <set>
 
 #include "base/bytes.h"
+#include "objects/tree_check.h"
 
 namespace artfs {
 
@@ -323,40 +323,29 @@ private:
         if (auto written = write_records(); !written) return written;
         if (auto synced = store_.objects().sync_directories(linked_); !synced) return synced;
         auto txn = store_.catalog().read();
+        std::string why;
+        TreeCheck trees({[&](const Digest& stored) { return txn->record(stored); },
+                         [&](const std::string&, const Entry& file) {
+                             auto object = store_.objects().open(file.digest);
+                             if (!object || object->length != file.size)
+                                 why = "a file of it is missing";
+                         },
+                         [&](const std::string&, const std::string& what) { why = what; }});
+        auto check_tree = [&](const Snapshot& snapshot) {
+            if (snapshot.metadata && !store_.objects().contains(snapshot.metadata->digest))
+                why = "a file of it is missing";
+            if (why.empty()) trees.directory("", snapshot.root);
+        };
         for (const auto& version : rows_.versions) {
             if (version.gone) continue;
             auto snapshot = txn->snapshot(version.tree);
             if (version_digest(snapshot) != version.digest)
                 return refused("a version of it has another digest than its files");
-            if (auto whole = check_tree(*txn, snapshot); !whole) return whole;
+            check_tree(snapshot);
         }
         for (const auto& run : rows_.runs)
-            if (run.data)
-                if (auto whole = check_tree(*txn, txn->snapshot(*run.data)); !whole) return whole;
-        return {};
-    }
-
-    Result<> check_tree(const ReadTxn& txn, const Snapshot& snapshot) {
-        if (snapshot.metadata && !store_.objects().contains(snapshot.metadata->digest))
-            return refused("a file of it is missing");
-        return check_directory(txn, snapshot.root);
-    }
-    Result<> check_directory(const ReadTxn& txn, const DirRef& ref) {
-        if (ref.count == 0 || !whole_.insert(ref.stored).second) return {};
-        auto node = txn.node(ref.stored);
-        for (const auto& child : node->children)
-            if (auto good = check_directory(txn, child.ref); !good) return good;
-        for (const auto& entry : node->entries) {
-            bool plain = !entry.name.empty() && entry.name != "." && entry.name != ".." &&
-                         entry.name.find('/') == std::string::npos &&
-                         entry.name.find('\0') == std::string::npos;
-            if (!plain) return refused("a file of it has an impossible name");
-            if (entry.kind == Kind::file && !store_.objects().contains(entry.digest))
-                return refused("a file of it is missing");
-            if (entry.kind == Kind::directory)
-                if (auto good = check_directory(txn, entry.dir); !good) return good;
-        }
-        return {};
+            if (run.data && why.empty()) check_tree(txn->snapshot(*run.data));
+        return why.empty() ? Result<>{} : refused(why);
     }
 
     Result<Merged> merge() {
@@ -383,7 +372,6 @@ private:
     std::map<Digest, std::string> waiting_;  // records not written yet
     std::size_t waiting_bytes_ = 0;
     std::vector<Digest> linked_;
-    std::set<Digest> whole_;
 };
 
 }  // namespace

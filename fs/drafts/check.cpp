@@ -6,9 +6,9 @@
 #include <mutex>
 #include <thread>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/bytes.h"
+#include "objects/tree_check.h"
 
 namespace artfs {
 
@@ -24,7 +24,16 @@ struct Object {
 // Walks every tree once, and remembers who needs which object.
 class Trees {
 public:
-    Trees(const ReadTxn& txn, Checked& out) : txn_(txn), out_(out) {}
+    Trees(const ReadTxn& txn, Checked& out)
+        : txn_(txn),
+          out_(out),
+          trees_({[this](const Digest& stored) { return txn_.record(stored); },
+                  [this](const std::string& path, const Entry& file) { need(file.digest, path); },
+                  [this](const std::string& path, const std::string& what) {
+                      out_.damage.push_back(path + ": " + what);
+                  }}) {}
+    Trees(const Trees&) = delete;
+    Trees& operator=(const Trees&) = delete;
 
     void check(const std::string& owner, const TreeId& tree, const Digest* expected) {
         static const TreeId empty =
@@ -41,7 +50,7 @@ public:
             if (expected != nullptr && version_digest(snapshot) != *expected)
                 out_.damage.push_back(owner + ": its digest is not that of its tree");
             if (snapshot.metadata) need(snapshot.metadata->digest, owner + "/.art/metadata.json");
-            directory(owner + "/", snapshot.root);
+            trees_.directory(owner + "/", snapshot.root);
         } catch (const FormatError& damage) {
             out_.damage.push_back(owner + ": " + damage.what());
         }
@@ -52,24 +61,9 @@ public:
 private:
     void need(const Digest& digest, const std::string& by) { needed_.emplace(digest, by); }
 
-    void directory(const std::string& path, const DirRef& ref) {
-        if (ref.count == 0 || !seen_.insert(ref.stored).second) return;
-        auto bytes = txn_.record(ref.stored);
-        if (!bytes || sha256(*bytes) != ref.stored) {
-            out_.damage.push_back(path + ": a directory is " + (bytes ? "damaged" : "missing"));
-            return;
-        }
-        auto node = decode_node(*bytes);
-        for (const auto& child : node.children) directory(path, child.ref);
-        for (const auto& entry : node.entries) {
-            if (entry.kind == Kind::file) need(entry.digest, path + entry.name);
-            if (entry.kind == Kind::directory) directory(path + entry.name + "/", entry.dir);
-        }
-    }
-
     const ReadTxn& txn_;
     Checked& out_;
-    std::unordered_set<Digest> seen_;
+    TreeCheck trees_;
     std::unordered_map<Digest, std::string> needed_;
 };
 

@@ -11,6 +11,7 @@
 #include "drafts/check.h"
 #include "drafts/kept.h"
 #include "drafts/put.h"
+#include "objects/tree_nodes.h"
 #include "support/catch.h"
 #include "support/child.h"
 #include "support/sample_records.h"
@@ -285,6 +286,129 @@ TEST_CASE(
     to.take(file);
     CHECK(to.versions("a").front().digest == from.versions("a").front().digest);
     CHECK(to.is_whole());
+}
+
+namespace {
+
+// A bundle of one version with this tree, whose records are all what they are called.
+struct Forged {
+    Rows rows;
+    std::map<Digest, std::string> records;
+    std::map<Digest, std::string> objects;
+
+    explicit Forged(Depot& from) {
+        rows = collect_rows(*from.store->catalog().read(), "default", from.versions("a"));
+    }
+    DirRef node(const Node& node) {
+        auto bytes = encode_node(node);
+        auto ref = describe_node(node, bytes);
+        records[ref.stored] = bytes;
+        return ref;
+    }
+    Entry file(const std::string& name, const std::string& text = "x") {
+        Entry entry;
+        entry.name = name;
+        entry.size = text.size();
+        entry.digest = sha256(text);
+        objects[entry.digest] = text;
+        return entry;
+    }
+    static Entry directory(const std::string& name, const DirRef& dir) {
+        Entry entry;
+        entry.name = name;
+        entry.kind = Kind::directory;
+        entry.dir = dir;
+        return entry;
+    }
+    void tree(const DirRef& root) {
+        Snapshot snapshot;
+        snapshot.root = root;
+        auto bytes = encode_snapshot(snapshot);
+        records[sha256(bytes)] = bytes;
+        rows.versions[0].tree = tree_id(snapshot);
+        rows.versions[0].digest = version_digest(snapshot);
+    }
+    void write(const fs::path& to) const {
+        std::vector<Member> members{{"artfs-bundle", encode_rows(rows)}};
+        for (const auto& [digest, bytes] : records)
+            members.push_back({"records/" + digest.hex(), bytes});
+        for (const auto& [digest, bytes] : objects)
+            members.push_back({"objects/" + digest.hex(), bytes});
+        write_members(to, members);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("bundles whose records are whole and tell lies are refused") {
+    Depot from;
+    from.put("a", {{"x", "one"}});
+    auto file = from.scratch.path() / "forged.tar";
+    auto taken = [&](const Forged& forged) {
+        forged.write(file);
+        Depot to;
+        auto merged = to.take(file);
+        if (merged) return true;
+        INFO(merged.error().message);
+        CHECK(merged.error().code == EINVAL);
+        CHECK(!to.store->catalog().read()->artifact("default", "a"));
+        return false;
+    };
+    auto with_tree = [&](const std::function<DirRef(Forged&)>& make) {
+        Forged forged(from);
+        forged.rows.runs.clear();
+        forged.rows.logs.clear();
+        forged.rows.uses.clear();
+        forged.tree(make(forged));
+        return taken(forged);
+    };
+    CHECK(with_tree([](Forged& f) { return f.node({0, {f.file("a"), f.file("b")}, {}}); }));
+    auto with_ref = [&](const std::function<void(DirRef&)>& lie) {
+        return with_tree([&](Forged& f) {
+            auto below = f.node({0, {f.file("a")}, {}});
+            lie(below);
+            return f.node({0, {Forged::directory("d", below)}, {}});
+        });
+    };
+    CHECK(with_ref([](DirRef&) {}));
+    CHECK(!with_ref([](DirRef& ref) { ref.count = 7; }));
+    CHECK(!with_ref([](DirRef& ref) { ref.count = UINT32_MAX; }));
+    CHECK(!with_ref([](DirRef& ref) {
+        ref.size = 1;
+        ref.size <<= 60U;
+    }));
+    CHECK(!with_ref([](DirRef& ref) { ref.content = sha256("other"); }));
+    auto with_entry = [&](const std::function<void(Entry&)>& lie) {
+        return with_tree([&](Forged& f) {
+            auto entry = f.file("a");
+            lie(entry);
+            return f.node({0, {entry}, {}});
+        });
+    };
+    CHECK(with_entry([](Entry&) {}));
+    CHECK(!with_entry([](Entry& entry) { entry.attributes.mode = 04755; }));
+    CHECK(!with_entry([](Entry& entry) { entry.attributes.xattrs["security.capability"] = "x"; }));
+    CHECK(!with_entry([](Entry& entry) { entry.size = 1000000; }));
+    for (const char* name : {"", ".", "..", "../x", "/etc/x", "a/b"})
+        CHECK(!with_entry([&](Entry& entry) { entry.name = name; }));
+    CHECK(!with_tree([](Forged& f) { return f.node({0, {f.file("b"), f.file("a")}, {}}); }));
+    CHECK(!with_tree([](Forged& f) { return f.node({0, {f.file("a"), f.file("a")}, {}}); }));
+    CHECK(!with_tree([](Forged& f) { return f.node({3, {}, {}}); }));
+    CHECK(!with_tree([](Forged& f) {
+        auto below = f.node({0, {f.file("a")}, {}});
+        return f.node({1, {}, {{"other", below}}});
+    }));
+    // Directories and nodes in one another, without end as it seems.
+    CHECK(!with_tree([](Forged& f) {
+        auto at = f.node({0, {f.file("a")}, {}});
+        for (int i = 0; i < 10000; ++i) at = f.node({0, {Forged::directory("d", at)}, {}});
+        return at;
+    }));
+    Forged circle(from);
+    REQUIRE(!circle.rows.runs.empty());
+    circle.tree(circle.node({0, {circle.file("a")}, {}}));
+    circle.rows.uses.push_back({circle.rows.runs[0].id, 1, circle.rows.versions[0].id, {}, false});
+    CHECK(!taken(circle));
 }
 
 TEST_CASE("whatever versions there are, they are equal in the store that takes their bundle") {
