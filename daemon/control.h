@@ -36,6 +36,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "drafts/collect.h"
 #include "mounts.h"
 #include "status.h"
 
@@ -89,6 +90,7 @@ private:
     Json why_path(const std::string& path, const Peer& peer, const Project& project);
     Json change(const Json& request, const Project& project);
     Json collect(const Json& request, const Project& project);
+    Result<Needed> needed_by_mounts();
     Json repair(const Json& request, const Project& project);
     Json revert(const Json& request, const Project& project);
     // Progress goes to the connection, a line each; the put ends where the client goes away.

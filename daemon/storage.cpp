@@ -18,6 +18,8 @@ constexpr auto between_reports = std::chrono::milliseconds(100);
 Needed needed_by(const Mount& mount) {
     Needed needed;
     const auto& session = mount.session;
+    for (const auto& [id, run] : session.runs())
+        for (const auto& [version, use] : run.uses) needed.versions.insert(version);
     auto view = [&](const View* of) {
         if (of == nullptr) return;
         for (const auto& [number, node] : of->overlay.nodes()) {
@@ -55,6 +57,19 @@ Needed needed_by(const Mount& mount) {
         }
     }
     return needed;
+}
+
+// Of versions that are this mount's.
+void show_hidden(Mount& mount, const std::vector<Changed>& hidden) {
+    for (const auto& one : hidden) {
+        if (mount.loader.artifact(one.artifact->id) == nullptr) continue;
+        mount.loader.put(*one.artifact);
+        mount.loader.put(*one.version);
+        auto parent =
+            mount.session.find_synthetic({.place = Place::artifact, .artifact = one.artifact->id});
+        if (parent)
+            mount.kernel.invalidate_entry(*parent, "v" + std::to_string(one.version->number));
+    }
 }
 
 Json collected_json(const Collected& collected) {
@@ -170,34 +185,42 @@ nlohmann::json ControlServer::unbundle(const Json& request, const Fd& connection
     return reply;
 }
 
-nlohmann::json ControlServer::collect(const Json& request, const Project& project) {
-    if (auto settled = settle(); settled.contains("error")) return settled;
-    // What any mounted project holds stays: objects are the store's.
+// What any mounted project holds stays: objects are the store's.
+Result<Needed> ControlServer::needed_by_mounts() {
     Needed needed;
     for (const auto& one : mounts_.projects()) {
         auto held = on_dispatch<Needed>(
             one, [one](std::function<void(Result<Needed>)> done) { done(needed_by(one->mount)); });
-        if (!held) return refusal(held.error());
-        needed.objects.insert(held->objects.begin(), held->objects.end());
-        needed.trees.insert(held->trees.begin(), held->trees.end());
+        if (!held) return held;
+        needed.versions.merge(held->versions);
+        needed.objects.merge(held->objects);
+        needed.trees.merge(held->trees);
         needed.directories.insert(needed.directories.end(), held->directories.begin(),
                                   held->directories.end());
     }
+    return needed;
+}
+
+nlohmann::json ControlServer::collect(const Json& request, const Project& project) {
+    if (auto settled = settle(); settled.contains("error")) return settled;
     CollectOptions options{request.value("dry_run", false),
                            std::chrono::seconds(request.value("older_than", std::int64_t{0}))};
     auto config = load_config(project->mount.store.config_path());
     if (!config) return refusal(config.error());
-    auto collected = artfs::collect(seal_context(), *config, needed, options);
+    auto show = [this](const std::vector<Changed>& hidden) -> Result<> {
+        for (const auto& one : mounts_.projects()) {
+            auto shown =
+                on_dispatch<bool>(one, [one, hidden](std::function<void(Result<bool>)> done) {
+                    show_hidden(one->mount, hidden);
+                    done(true);
+                });
+            if (!shown) return tl::unexpected(shown.error());
+        }
+        return {};
+    };
+    auto collected = artfs::collect_beside(seal_context(), *config,
+                                           {[this] { return needed_by_mounts(); }, show}, options);
     if (!collected) return refusal(collected.error());
-    auto shown = on_dispatch<bool>(
-        project, [project, changed = collected->changed](std::function<void(Result<bool>)> done) {
-            for (const auto& one : changed) {
-                project->mount.loader.put(*one.artifact);
-                project->mount.loader.put(*one.version);
-            }
-            done(true);
-        });
-    if (!shown) return refusal(shown.error());
     for (const auto& one : mounts_.projects())
         if (!options.dry_run)
             one->executor->post([one] { one->mount.kernel.let_go_of_idle_files(); });

@@ -72,6 +72,10 @@ bool lived_its_time(const VersionRecord& version, const Policy& policy, Time tod
     return ttl && ttl->count() > 0 && version.created + *ttl <= today;
 }
 
+bool is_needed(const Needed& needed, const VersionRecord& version) {
+    return needed.versions.contains(version.id) || needed.trees.contains(version.tree);
+}
+
 struct Expired {
     ArtifactRecord artifact;
     VersionRecord version;
@@ -93,7 +97,7 @@ std::vector<Expired> expired_versions(const ReadTxn& txn, const Config& config,
                 bool pinned = version.ttl && version.ttl->count() == 0;
                 bool over = lived_its_time(version, policy, today) || (i < beyond && !pinned);
                 if (!over || artifact.head == version.number) continue;
-                if (needed.trees.contains(version.tree)) continue;
+                if (is_needed(needed, version)) continue;
                 if (why_needed(txn, artifact, version).empty())
                     found.push_back({artifact, version});
             }
@@ -175,7 +179,7 @@ public:
 private:
     bool to_go(const VersionRecord& version) const {
         if (doomed_.contains(version.id)) return true;
-        if (!version.deleted || needed_.trees.contains(version.tree)) return false;
+        if (!version.deleted || is_needed(needed_, version)) return false;
         return !version.deleted_at || *version.deleted_at + options_.older_than <= now();
     }
 
@@ -221,6 +225,14 @@ private:
 
 Result<Collected> collect(const SealContext& context, const Config& config, const Needed& needed,
                           const CollectOptions& options) {
+    return collect_beside(context, config,
+                          {[&] { return Result<Needed>(needed); },
+                           [](const std::vector<Changed>&) { return Result<>(); }},
+                          options);
+}
+
+Result<Collected> collect_beside(const SealContext& context, const Config& config,
+                                 const Beside& beside, const CollectOptions& options) {
     Collected out;
     Result<Fd> alone;
     if (!options.dry_run) {
@@ -231,12 +243,18 @@ Result<Collected> collect(const SealContext& context, const Config& config, cons
         }
         if (!alone) return tl::unexpected(alone.error());
     }
-    auto expired = expired_versions(*context.store.catalog().read(), config, needed);
+    auto needed = beside.needed();
+    if (!needed) return tl::unexpected(needed.error());
+    auto expired = expired_versions(*context.store.catalog().read(), config, *needed);
     for (const auto& one : expired) out.expired.push_back(label(one.artifact, one.version));
-    if (!options.dry_run)
+    if (!options.dry_run) {
         if (auto hidden = hide(context, expired, out); !hidden)
             return tl::unexpected(hidden.error());
-    Collection collection(context, needed, options, expired);
+        if (auto shown = beside.hidden(out.changed); !shown) return tl::unexpected(shown.error());
+        needed = beside.needed();
+        if (!needed) return tl::unexpected(needed.error());
+    }
+    Collection collection(context, *needed, options, expired);
     if (auto found = collection.find(out); !found) return tl::unexpected(found.error());
     if (options.dry_run) return out;
     if (auto removed = collection.remove(); !removed) return tl::unexpected(removed.error());

@@ -19,6 +19,7 @@ namespace artfs {
 
 // What a live mount needs beyond what the catalog says.
 struct Needed {
+    std::set<VersionId> versions;  // used by live runs
     std::set<TreeId> trees;
     std::set<Digest> objects;
     std::vector<DirRef> directories;
@@ -38,6 +39,16 @@ struct Collected {
     std::uint64_t bytes = 0;
 };
 
+// `needed` is asked when nothing is sealed any more, and again when what has expired is hidden and
+// `hidden` has shown that: whoever came to it meanwhile keeps it.
+struct Beside {
+    std::function<Result<Needed>()> needed;
+    std::function<Result<>(const std::vector<Changed>&)> hidden;
+};
+Result<Collected> collect_beside(const SealContext& context, const Config& config,
+                                 const Beside& beside, const CollectOptions& options);
+
+// Where nothing but `needed` is beside.
 Result<Collected> collect(const SealContext& context, const Config& config, const Needed& needed,
                           const CollectOptions& options);
 

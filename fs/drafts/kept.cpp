@@ -120,7 +120,11 @@ FrozenDraft load_kept(const ReadTxn& txn, const DraftRecord& record) {
 SealContext offline_context(Store& store) {
     auto config = load_config(store.config_path());
     return {store,
-            [&store](const CatalogThread::Change& change) { return store.catalog().write(change); },
+            [&store](const CatalogThread::Change& change) {
+                auto written = store.catalog().write(change);
+                bool full = !written && written.error().code == ENOSPC;
+                return full && store.release_ballast() ? store.catalog().write(change) : written;
+            },
             config ? config->never_keep : Config::built_in().never_keep};
 }
 
