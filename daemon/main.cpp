@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string_view>
 
+#include "base/exit_status.h"
 #include "base/fd.h"
 #include "guardian.h"
 #include "keeper.h"
@@ -35,6 +37,13 @@ int refuse(const DaemonOptions& options, const Error& error) {
     int status = exit_status_of(error);
     pass_on(options, "error " + std::to_string(status) + " " + error.message + "\n");
     return status;
+}
+
+// Where options make no sense, who started us is told all the same.
+int ready_fd_of(int argc, char** argv) {
+    for (int i = 1; i + 1 < argc; ++i)
+        if (std::string_view(argv[i]) == "--ready-fd") return std::atoi(argv[i + 1]);
+    return -1;
 }
 
 // Whoever comes after us goes on from what was kept last; the log says why.
@@ -90,6 +99,7 @@ int main(int argc, char** argv) {
     }
     if (!options) {
         DaemonOptions none;
+        none.ready_fd = ready_fd_of(argc, argv);
         return refuse(none, options.error());
     }
     if (options->worker >= 0) return work(*options);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/exit_status.h"
 #include "control.h"
 #include "drafts/kept.h"
 #include "lineage/resources.h"
@@ -40,6 +41,18 @@ void add_staged(const Overlay& overlay, NodeNumber directory, const std::string&
         else if (node->staging != 0)
             found[prefix + name] = node->staging;
     }
+}
+
+std::vector<std::string> artifacts_with_drafts(const Mount& mount, const RunId& run) {
+    std::vector<std::string> names;
+    const auto* live = mount.session.run(run);
+    if (live == nullptr) return names;
+    for (const auto& [artifact, serial] : live->views) {
+        const auto* view = mount.session.view(serial);
+        const auto* state = mount.loader.artifact(artifact);
+        if (view != nullptr && view->draft) names.push_back(state ? state->record.name : "?");
+    }
+    return names;
 }
 
 }  // namespace
@@ -238,7 +251,8 @@ Result<ControlServer::Named> ControlServer::named_run(const Json& request, const
             return draft.state != DraftState::abandoned || !draft.artifact ||
                    !txn->run(project->name(), draft.run);
         });
-        if (kept.empty()) return fail(ENODATA, "no draft is waiting");
+        if (kept.empty())
+            return fail(ENODATA, "no draft is waiting: a live run's are sealed by art commit RUN");
         for (const auto& draft : kept)
             if (draft.run != kept.front().run)
                 return fail(EINVAL,
@@ -299,19 +313,25 @@ nlohmann::json ControlServer::commit_live(const RunId& run, const Project& proje
             [project, run](RunKeeper::Sealed done) { project->runs.commit(run, std::move(done)); });
         if (!sealed) return refusal(sealed.error());
         reply["versions"] = sealed_as_json(*served_.store.catalog().read(), *sealed);
-        if (reply["versions"].empty() && !again) return refusal(1, "the run has nothing to commit");
+        if (reply["versions"].empty() && !again)
+            return refusal(1, "the run has nothing to commit: art status lists drafts");
         return reply;
     }
+    using Names = std::vector<std::string>;
     auto dropped =
-        on_dispatch<bool>(project, [project, run](std::function<void(Result<bool>)> done) {
-            project->runs.discard(run, [done](Result<> outcome) {
+        on_dispatch<Names>(project, [project, run](std::function<void(Result<Names>)> done) {
+            Names names = artifacts_with_drafts(project->mount, run);
+            project->runs.discard(run, [done, names](Result<> outcome) {
                 if (outcome)
-                    done(true);
+                    done(names);
                 else
                     done(tl::unexpected(outcome.error()));
             });
         });
     if (!dropped) return refusal(dropped.error());
+    if (dropped->empty() && !again)
+        return refusal(1, "the run has nothing to discard: art status lists drafts");
+    reply["discarded"] = *dropped;
     return reply;
 }
 
@@ -323,7 +343,8 @@ nlohmann::json ControlServer::commit_kept(const RunId& run, const Project& proje
     if (keep) {
         auto outcome = seal_kept(context, run);
         if (!outcome) return refusal(outcome.error());
-        if (outcome->empty() && !again) return refusal(1, "the run has nothing to commit");
+        if (outcome->empty() && !again)
+            return refusal(1, "the run has nothing to commit: art status lists drafts");
         sealed = std::move(*outcome);
         reply["versions"] = sealed_as_json(*served_.store.catalog().read(), sealed);
     } else {
@@ -336,7 +357,8 @@ nlohmann::json ControlServer::commit_kept(const RunId& run, const Project& proje
         if (!recorded) return refusal(recorded.error());
         auto outcome = drop_kept(context, run);
         if (!outcome) return refusal(outcome.error());
-        if (outcome->empty()) return refusal(1, "the run has nothing to discard");
+        if (outcome->empty())
+            return refusal(1, "the run has nothing to discard: art status lists drafts");
         reply["discarded"] = *outcome;
     }
     auto shown =

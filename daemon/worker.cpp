@@ -68,24 +68,6 @@ private:
 
 }  // namespace
 
-int exit_status_of(const Error& error) {
-    switch (error.code) {
-        case EINVAL:
-            return 2;
-        case ENOENT:
-            return 3;
-        case EBUSY:
-        case EPERM:
-        case EACCES:
-        case EEXIST:
-        case ENOTEMPTY:
-        case ENOTDIR:
-            return 4;
-        default:
-            return 5;
-    }
-}
-
 MountOptions mount_options(const DaemonOptions& options) {
     MountOptions mount;
     mount.project = options.project;

@@ -16,7 +16,4 @@ Result<> serve_store(const DaemonOptions& options, GuardianLink& guardian);
 
 MountOptions mount_options(const DaemonOptions& options);
 
-// The exit status that `art` gives for an error (interface.md).
-int exit_status_of(const Error& error);
-
 }  // namespace artfs

@@ -7,7 +7,9 @@
 #include "base/fd.h"
 #include "base/uid.h"
 #include "command.h"
+#include "files.h"
 #include "output.h"
+#include "runs/trial.h"
 
 namespace artfs {
 
@@ -36,7 +38,7 @@ Json config_of_options(const Arguments& arguments) {
     auto config = Json::object();
     for (const auto& item : arguments.list("config")) {
         if (item.find('=') == std::string::npos) {
-            auto text = value_of(read_file(item));
+            auto text = text_of_file(item, "a JSON object, or write KEY=VALUE");
             auto object = Json::parse(text, nullptr, false);
             if (!object.is_object())
                 throw Failure(exit_usage, item + " is no JSON object: correct it");
@@ -56,7 +58,8 @@ Json ok_exits(const Arguments& arguments) {
     for (std::string code; std::getline(codes, code, ',');) {
         int value = 0;
         auto [end, bad] = std::from_chars(code.data(), code.data() + code.size(), value);
-        if (bad != std::errc() || end != code.data() + code.size())
+        if (bad != std::errc() || end != code.data() + code.size() || value < 0 ||
+            value > trial_mark)
             throw Failure(exit_usage, "--ok-exit takes exit statuses, like 0,1");
         list.push_back(value);
     }

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "drafts/bundle.h"
 #include "drafts/kept.h"
+#include "files.h"
 #include "interrupt.h"
 #include "lineage/text.h"
 #include "output.h"
@@ -67,6 +68,7 @@ int run_bundle(const Arguments& arguments) {
     if (!arguments.has("output"))
         throw Failure(exit_usage, "say where the bundle goes: -o FILE.tar");
     auto file = fs::absolute(arguments.text("output")).lexically_normal();
+    check_output(file);
     std::error_code error;
     if (fs::exists(file, error) && !arguments.flag("force"))
         throw Failure(exit_refused, file.string() + " is there: name another file, or --force");

@@ -6,6 +6,7 @@
 #include "drafts/check.h"
 #include "drafts/collect.h"
 #include "drafts/kept.h"
+#include "files.h"
 #include "lineage/stale.h"
 #include "output.h"
 #include "progress.h"
@@ -66,7 +67,7 @@ std::vector<Doomed> doomed_versions(const Arguments& arguments, Site& site) {
 }
 
 Json collect_alone(const Site& site, const Json& request) {
-    auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
+    auto store = store_to_change(site);
     auto context = offline_context(*store);
     value_of(recover(context));
     auto config = value_of(load_config(store->config_path()));
@@ -93,14 +94,17 @@ std::string collected_text(const Json& collected, const char* verb) {
     for (const auto& version : collected.at("versions"))
         text += "  " + version.get<std::string>() + "\n";
     return text + verb + " " + human_size(collected.at("bytes").get<std::uint64_t>()) + ": " +
-           std::to_string(collected.at("objects").get<std::uint64_t>()) + " files that nothing " +
-           "needs, " + std::to_string(collected.at("versions").size()) + " versions\n";
+           std::to_string(collected.at("objects").get<std::uint64_t>()) + " files and " +
+           std::to_string(collected.at("records").get<std::uint64_t>()) +
+           " records of trees that nothing needs, " +
+           std::to_string(collected.at("versions").size()) + " versions\n";
 }
 
 }  // namespace
 
 void rm_options(po::options_description& options) {
-    options.add_options()("dry-run,n", po::bool_switch(), "say what would go")(
+    options.add_options()("json", po::bool_switch(), "one JSON document")(
+        "dry-run,n", po::bool_switch(), "say what would go")(
         "restore", po::bool_switch(), "show deleted versions again (until art gc)");
 }
 
@@ -110,10 +114,13 @@ int run_rm(const Arguments& arguments) {
     // All or none: what is refused is said before anything is done.
     for (const auto& one : doomed)
         if (!one.why_not.empty()) throw Failure(exit_refused, one.label + " " + one.why_not);
+    auto list = Json::array();
     for (const auto& one : doomed) {
         if (!arguments.flag("dry-run")) send_change(site, one.order);
-        show_text(one.label + "  " + human_size(one.size) + "\n");
+        list.push_back({{"version", one.label}, {"size", one.size}});
+        if (!arguments.flag("json")) show_text(one.label + "  " + human_size(one.size) + "\n");
     }
+    if (arguments.flag("json")) show_json(list);
     return exit_done;
 }
 
@@ -178,7 +185,7 @@ int run_fsck(const Arguments& arguments) {
         if (auto reply = ask_daemon(site, request)) {
             document["repairs"] = reply->at("repairs");
         } else {
-            auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
+            auto store = store_to_change(site);
             document["repairs"] =
                 value_of(repair_store(offline_context(*store), checked.bad_objects));
         }

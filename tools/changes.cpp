@@ -7,6 +7,7 @@
 
 #include "base/users.h"
 #include "command.h"
+#include "files.h"
 #include "lineage/text.h"
 #include "output.h"
 #include "ref.h"
@@ -19,7 +20,7 @@ using Json = nlohmann::json;
 void send_change(const Site& site, Json change) {
     change["op"] = "change";
     if (ask_daemon(site, change)) return;
-    auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
+    auto store = store_to_change(site);
     Result<Changed> changed;
     value_of(store->catalog().write(
         [&](WriteTxn& txn) { changed = apply_change(txn, change, user_name(getuid())); }));
@@ -77,9 +78,7 @@ void merge_assignment(const std::string& word, Json& merge) {
 }  // namespace
 
 Json json_file(const std::string& path) {
-    auto text = read_file(path);
-    if (!text) fail_with(text.error());
-    auto value = Json::parse(*text, nullptr, false);
+    auto value = Json::parse(text_of_file(path, "a JSON object"), nullptr, false);
     if (!value.is_object())
         throw Failure(exit_usage, "'" + path + "' holds no JSON object: write {\"key\": value}");
     return value;
@@ -123,12 +122,17 @@ int run_metadata(const Arguments& arguments) {
 }
 
 void tag_options(po::options_description& options) {
-    options.add_options()("delete,d", po::bool_switch(), "take the tags away");
+    options.add_options()("json", po::bool_switch(), "one JSON document")(
+        "delete,d", po::bool_switch(), "take the tags away");
 }
 
 int run_tag(const Arguments& arguments) {
     auto subject = find_subject(arguments, arguments.positional[0], Detail::brief);
     if (arguments.positional.size() == 1) {
+        if (arguments.flag("json")) {
+            show_json(subject.document["tags"]);
+            return exit_done;
+        }
         std::string lines;
         for (const auto& tag : subject.document["tags"]) lines += tag.get<std::string>() + "\n";
         show_text(lines);
@@ -186,6 +190,10 @@ int run_ttl(const Arguments& arguments) {
     must_be_version(subject, arguments.positional[0]);
     const auto& known = subject.document["ttl_seconds"];
     if (arguments.positional.size() == 1) {
+        if (arguments.flag("json")) {
+            show_json({{"ttl_seconds", known}});
+            return exit_done;
+        }
         show_text(known.is_null() ? "inherited\n"
                   : known == 0    ? "never\n"
                                   : human_age(known.get<std::int64_t>()) + "\n");

@@ -121,7 +121,7 @@ const std::vector<Command>& commands() {
         {"alias", "REF NAME… | --delete ARTIFACT NAME…", "move or drop aliases", 2, any_number,
          false, alias_options, run_alias},
         {"ttl", "REF [AGE | never | inherit]", "how long a version without an alias is kept", 1, 2,
-         false, no_options, run_ttl},
+         false, json_option, run_ttl},
         {"put", "PATH… ARTIFACT [options]", "files, and what is in directories, as a new version",
          2, any_number, false, put_options, run_put},
         {"get", "REF [DEST]", "copy a version, or a file of one, out of the store", 1, 2, false,

@@ -2,6 +2,7 @@
 #include "lineage/exports.h"
 
 #include "command.h"
+#include "files.h"
 #include "lineage/attestation.h"
 #include "output.h"
 #include "ref.h"
@@ -23,7 +24,7 @@ namespace {
 Json signed_document(const Json& statement, const ExportFormat& format, const std::string& file) {
     if (std::string(format.name) != "in-toto" && std::string(format.name) != "slsa")
         throw Failure(exit_usage, "--sign is for --format in-toto and slsa");
-    auto envelope = sign_statement(statement, value_of(read_file(file)));
+    auto envelope = sign_statement(statement, text_of_file(file, "a private key"));
     if (!envelope) throw Failure(exit_usage, file + ": " + envelope.error().message);
     return *envelope;
 }
@@ -38,6 +39,7 @@ int run_export(const Arguments& arguments) {
         known += (known.empty() ? "" : ", ") + std::string(one.name);
     }
     if (format == nullptr) throw Failure(exit_usage, "--format is one of " + known);
+    if (arguments.has("output")) check_output(arguments.text("output"));
     Reader reader(arguments);
     Ref ref = parse_ref(arguments.positional[0]);
     ExportSubject subject;

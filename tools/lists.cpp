@@ -4,6 +4,7 @@
 #include <set>
 
 #include "command.h"
+#include "lineage/run_facts.h"
 #include "output.h"
 #include "ref.h"
 #include "runs/config.h"
@@ -26,13 +27,18 @@ std::size_t limit_of(const Arguments& arguments, std::size_t otherwise) {
 
 Json versions_of(Reader& reader, const ArtifactRecord& artifact, const Arguments& arguments) {
     auto list = Json::array();
-    auto detail = arguments.flag("long") ? Detail::full : Detail::brief;
+    auto shown = [&](const VersionRecord& version) {
+        if (arguments.flag("long"))
+            return describe_version(reader.reading(), version, Detail::full);
+        if (arguments.flag("json")) return version_listed(reader.reading(), version);
+        return describe_version(reader.reading(), version, Detail::brief);
+    };
     auto versions = reader.txn().versions(artifact.id);
     std::reverse(versions.begin(), versions.end());
     std::size_t limit = limit_of(arguments, SIZE_MAX);
     for (const auto& version : versions) {
         if (list.size() == limit) break;
-        list.push_back(describe_version(reader.reading(), version, detail));
+        list.push_back(shown(version));
     }
     return list;
 }
@@ -229,6 +235,14 @@ int run_runs(const Arguments& arguments) {
         return false;
     };
     bool json = arguments.flag("json");
+    auto listed = [&](const RunRecord& run) {
+        if (!json) return describe_run(reader.reading(), run, Detail::brief);
+        auto live = reader.live_data(run);
+        auto summary = live.value("summary", Json());
+        if (!arguments.flag("long")) return run_listed(reader.reading(), run, summary);
+        return describe_run(reader.reading(), run, Detail::full, live.value("config", Json()),
+                            summary);
+    };
     std::size_t limit = limit_of(arguments, json ? SIZE_MAX : 50);
     auto list = Json::array();
     txn.runs(reader.project(), [&](const RunRecord& run) {
@@ -237,8 +251,7 @@ int run_runs(const Arguments& arguments) {
         if (arguments.has("job-type") && run.job_type != arguments.text("job-type")) return true;
         if (!state.empty() && state != to_string(run.state)) return true;
         if (artifact && !touches(run)) return true;
-        list.push_back(describe_run(reader.reading(), run,
-                                    arguments.flag("long") ? Detail::full : Detail::brief));
+        list.push_back(listed(run));
         return true;
     });
     if (json) {

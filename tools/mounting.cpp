@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "drafts/kept.h"
+#include "files.h"
 #include "lineage/describe.h"
 #include "output.h"
 #include "ref.h"
@@ -153,7 +154,7 @@ Json settle_drafts(const Arguments& arguments, const char* op) {
     Site site = find_site(arguments);
     std::string name = arguments.positional.empty() ? "" : arguments.positional[0];
     if (auto reply = ask_daemon(site, {{"op", op}, {"run", name}})) return *reply;
-    auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
+    auto store = store_to_change(site);
     if (name.empty()) throw Failure(exit_usage, "name the run: art status lists drafts");
     RunId run = find_run(*store->catalog().read(), site.project,
                          parse_ref(name.starts_with('@') ? name : "@" + name).name)
@@ -164,7 +165,7 @@ Json settle_drafts(const Arguments& arguments, const char* op) {
     else
         reply["discarded"] = value_of(discard_kept(*store, run));
     if (reply["versions"].empty() && reply["discarded"].empty())
-        throw Failure(exit_no, "the run left no draft");
+        throw Failure(exit_no, "the run left no draft: art status lists those that wait");
     return reply;
 }
 

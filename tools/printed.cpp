@@ -65,6 +65,19 @@ nlohmann::json as_json(const std::vector<Piece>& pieces) {
 
 }  // namespace
 
+std::optional<WrittenFile> data_file_of(Reader& reader, const RunRecord& run,
+                                        const std::string& path) {
+    auto at = reader.reading();
+    if (run.data) {
+        auto found = find_path(at.nodes, at.txn.snapshot(*run.data).root, path);
+        if (!found || found->entry.kind != Kind::file) return std::nullopt;
+        return WrittenFile{"", path, found->entry.size, found->entry.digest, {}};
+    }
+    for (auto& file : draft_files(at, run))
+        if (file.artifact.empty() && file.path == path) return file;
+    return std::nullopt;
+}
+
 void output_options(po::options_description& options) {
     options.add_options()("times", po::bool_switch(), "when each line was printed, and where")(
         "json", po::bool_switch(), "one JSON document");
@@ -73,16 +86,12 @@ void output_options(po::options_description& options) {
 int run_output(const Arguments& arguments) {
     Reader reader(arguments);
     auto run = find_run(reader.txn(), reader.project(), parse_ref(arguments.positional[0]).name);
-    std::string text;
-    std::string times;
-    each_written(reader.reading(), run, draft_files(reader.reading(), run),
-                 [&](const WrittenFile& file) {
-                     if (!file.artifact.empty()) return;
-                     if (file.path == "output.log")
-                         text = read_written(reader.store(), file, 0, UINT64_MAX);
-                     if (file.path == "output.times")
-                         times = read_written(reader.store(), file, 0, UINT64_MAX);
-                 });
+    auto text_in = [&](const char* path) {
+        auto file = data_file_of(reader, run, path);
+        return file ? read_written(reader.store(), *file, 0, UINT64_MAX) : std::string();
+    };
+    auto text = text_in("output.log");
+    auto times = text_in("output.times");
     if (arguments.flag("json"))
         show_json(as_json(pieces_of(text, times)));
     else

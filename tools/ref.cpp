@@ -99,7 +99,8 @@ RunRecord find_run(const ReadTxn& txn, const std::string& project, const std::st
 bool names_run(const ReadTxn& txn, const std::string& project, const Ref& ref) {
     if (ref.run) return true;
     if (ref.versioned || !ref.path.empty() || txn.artifact(project, ref.name)) return false;
-    return txn.run(project, ref.name).has_value();
+    auto id = RunId::parse(ref.name);
+    return txn.run(project, ref.name) || (id && txn.run(*id));
 }
 
 }  // namespace artfs

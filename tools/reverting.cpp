@@ -5,6 +5,7 @@
 #include "client.h"
 #include "command.h"
 #include "drafts/revert.h"
+#include "files.h"
 #include "output.h"
 #include "ref.h"
 
@@ -35,7 +36,7 @@ int run_revert(const Arguments& arguments) {
                            {"version", version.number},
                            {"who", caller_name()}};
     if (!ask_daemon(site.store, request)) {
-        auto store = value_of(Store::create_or_open(site.store, Store::Access::read_write));
+        auto store = store_to_change(site);
         bool reverted = false;
         auto written = store->catalog().write([&](WriteTxn& txn) {
             reverted = revert_head(txn, artifact.id, version.number, caller_name()).has_value();

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/exit_status.h"
+#include "base/names.h"
 #include "command.h"
 #include "lineage/describe.h"
 
@@ -118,6 +120,9 @@ Site find_site(const Arguments& arguments) {
     if (project.empty()) project = project_at(meant);
     if (project.empty() && rows.size() == 1) project = rows[0].value("project", "");
     site.project = project.empty() ? "default" : project;
+    if (!is_plain_name(site.project))
+        throw Failure(exit_usage,
+                      "'" + site.project + "' is no project: use letters, digits, '_', '.', '-'");
     if (!site.mountpoint.empty()) return site;
     if (!meant.empty() && project_at(meant) == site.project) site.mountpoint = meant;
     for (const auto& row : rows)
@@ -135,16 +140,15 @@ Reader::Reader(const Arguments& arguments, Look look) : site_(find_site(argument
 
 nlohmann::json Reader::live_data(const RunRecord& run) const {
     if (run.state != RunState::running) return nlohmann::json::object();
-    auto reply = ask_daemon(site_, {{"op", "run-data"}, {"run", run.id.text()}});
-    return reply ? *reply : nlohmann::json::object();
+    try {
+        auto reply = ask_daemon(site_, {{"op", "run-data"}, {"run", run.id.text()}});
+        if (reply) return *reply;
+    } catch (const Failure&) {
+        // Another user's, or of a project that is not mounted: what is durable is shown.
+    }
+    return nlohmann::json::object();
 }
 
-void fail_with(const Error& error) {
-    int status = exit_failed;
-    if (error.code == ENOENT) status = exit_not_found;
-    if (error.code == EINVAL) status = exit_usage;
-    if (error.code == EBUSY || error.code == EPERM || error.code == EACCES) status = exit_refused;
-    throw Failure(status, error.message);
-}
+void fail_with(const Error& error) { throw Failure(exit_status_of(error), error.message); }
 
 }  // namespace artfs

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "drafts/kept.h"
 #include "drafts/put.h"
+#include "files.h"
 #include "interrupt.h"
 #include "lineage/text.h"
 #include "output.h"
@@ -46,7 +47,7 @@ Json put_request(const Arguments& arguments, const Site& site) {
     for (const char* key : {"type", "description"})
         if (arguments.has(key)) request[key] = lossy_utf8(arguments.text(key));
     if (arguments.has("metadata")) {
-        auto text = value_of(read_file(arguments.text("metadata")));
+        auto text = text_of_file(arguments.text("metadata"), "a JSON object");
         if (!Json::parse(text, nullptr, false).is_object())
             throw Failure(exit_usage, "'" + arguments.text("metadata") +
                                           "' holds no JSON object: write {\"key\": value}");

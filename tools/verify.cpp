@@ -10,20 +10,19 @@
 #include "base/uid.h"
 #include "command.h"
 #include "drafts/kept.h"
+#include "files.h"
 #include "lineage/attestation.h"
 #include "lineage/text.h"
 #include "output.h"
 #include "ref.h"
 #include "repeat.h"
+#include "runs/trial.h"
 
 namespace artfs {
 
 namespace {
 
 using Json = nlohmann::json;
-
-// No command exits with it: whatever the run's end, its drafts are kept and make no version.
-constexpr const char* never_an_exit = "256";
 
 struct Plan {
     Site site;
@@ -61,12 +60,16 @@ Plan plan_of(const Arguments& arguments) {
     std::string label = ref.name + ":v" + std::to_string(version.number);
     auto run = maker_of(txn, version, label);
     check_repeatable(run);
+    if (!ask_daemon(reader.site().store, {{"op", "status"}}))
+        throw Failure(exit_refused, "nothing of " + reader.site().store.string() +
+                                        " is mounted: art mount first");
     auto pins = inputs_of(txn, run);
     pin_outputs(txn, run, pins);
     std::string name = "verify-" + RunId::make().text();
-    auto repeat =
-        repeat_of(reader.site(), run, pins,
-                  {"--name", name, "--tag", "verify-of-" + run.name, "--ok-exit", never_an_exit});
+    std::string exits = std::to_string(trial_mark);
+    for (int exit : run.ok_exit) exits += "," + std::to_string(exit);
+    auto repeat = repeat_of(reader.site(), run, pins,
+                            {"--name", name, "--tag", "verify-of-" + run.name, "--ok-exit", exits});
     return {reader.site(), version, label, name, repeat, run.ok_exit};
 }
 
@@ -121,7 +124,8 @@ int compare_attestation(const Arguments& arguments) {
     const auto file = arguments.text("attestation");
     if (!arguments.has("key"))
         throw Failure(exit_usage, "--attestation needs the signer's --key PUBLIC.pem");
-    auto statement = open_envelope(json_file(file), value_of(read_file(arguments.text("key"))));
+    auto statement = open_envelope(json_file(file),
+                                   text_of_file(arguments.text("key"), "the signer's public key"));
     if (!statement && statement.error().code == EPERM)
         throw Failure(exit_no, file + ": " + statement.error().message);
     if (!statement) throw Failure(exit_usage, file + ": " + statement.error().message);

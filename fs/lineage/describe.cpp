@@ -227,25 +227,29 @@ Json version_in_brief(const Reading& at, const VersionRecord& version, const Sna
                   {"created", rfc3339(version.created)},
                   {"parent", number(version.parent)},
                   {"merged_with", number(version.merged_with)},
-                  {"diverged", Json::array()},
                   {"changed", version.changed},
                   {"carried_over", version.carried_over},
                   {"logged_by", run_names(at.txn, loggers)}};
-    for (const auto& path : version.diverged) document["diverged"].push_back(lossy_utf8(path));
+    put_names(document, "diverged", version.diverged);
     return document;
+}
+
+void add_users_and_metadata(const Reading& at, const VersionRecord& version,
+                            const Snapshot& snapshot, Json& document) {
+    std::set<RunId> users;
+    for (const auto& use : at.txn.users_of(version.id)) users.insert(use.run);
+    document["used_by"] = run_names(at.txn, users);
+    document["sealed_metadata"] = Json::object();
+    if (snapshot.metadata)
+        if (auto text = object_text(at.store, snapshot.metadata->digest))
+            document["sealed_metadata"] = parse_metadata(*text);
 }
 
 void add_version_facts(const Reading& at, const VersionRecord& version, const Snapshot& snapshot,
                        Json& document) {
-    std::set<RunId> users;
-    for (const auto& use : at.txn.users_of(version.id)) users.insert(use.run);
-    document["used_by"] = run_names(at.txn, users);
-    Json sealed = Json::object();
-    if (snapshot.metadata)
-        if (auto text = object_text(at.store, snapshot.metadata->digest))
-            sealed = parse_metadata(*text);
-    document["sealed_metadata"] = sealed;
-    document["metadata"] = version.metadata.is_null() ? sealed : version.metadata;
+    add_users_and_metadata(at, version, snapshot, document);
+    document["metadata"] =
+        version.metadata.is_null() ? document["sealed_metadata"] : version.metadata;
     document["ttl_seconds"] = version.ttl ? Json(version.ttl->count()) : Json(nullptr);
     document["history"] = history_of(at.txn, version.artifact, version.number);
 }
@@ -259,12 +263,38 @@ Json version_facts(const Reading& at, const VersionRecord& version) {
     return document;
 }
 
+Json version_listed(const Reading& at, const VersionRecord& version) {
+    auto snapshot = at.txn.snapshot(version.tree);
+    auto document = version_in_brief(at, version, snapshot);
+    add_users_and_metadata(at, version, snapshot, document);
+    return document;
+}
+
 Json describe_version(const Reading& at, const VersionRecord& version, Detail detail) {
     auto snapshot = at.txn.snapshot(version.tree);
     auto document = version_in_brief(at, version, snapshot);
     if (detail == Detail::brief) return document;
     add_version_facts(at, version, snapshot, document);
     document["files"] = file_list(at, snapshot);
+    return document;
+}
+
+namespace {
+
+void add_results(const Reading& at, const RunRecord& run, const Json& live_summary,
+                 Json& document) {
+    document["summary"] = Json::object();
+    if (auto text = data_file(at, run, "summary.json")) document["summary"] = parse_metadata(*text);
+    if (live_summary.is_object()) document["summary"] = live_summary;
+    document["confirmed"] = logs_of(at, run, LogKind::confirmed);
+    document["drafts"] = drafts_of(at, run);
+}
+
+}  // namespace
+
+Json run_listed(const Reading& at, const RunRecord& run, const Json& live_summary) {
+    auto document = run_in_brief(at, run);
+    add_results(at, run, live_summary, document);
     return document;
 }
 
@@ -287,11 +317,7 @@ Json run_facts(const Reading& at, const RunRecord& run, const Json& live_config,
     if (auto text = data_file(at, run, "config.json"))
         document["config"].update(parse_metadata(*text));
     if (live_config.is_object()) document["config"].update(live_config);
-    document["summary"] = Json::object();
-    if (auto text = data_file(at, run, "summary.json")) document["summary"] = parse_metadata(*text);
-    if (live_summary.is_object()) document["summary"] = live_summary;
-    document["confirmed"] = logs_of(at, run, LogKind::confirmed);
-    document["drafts"] = drafts_of(at, run);
+    add_results(at, run, live_summary, document);
     document["peeks"] = peeks_of(at, run);
     return document;
 }

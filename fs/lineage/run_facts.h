@@ -16,6 +16,12 @@ nlohmann::json run_facts(const Reading& at, const RunRecord& run,
 // describe_version's full document but for "files".
 nlohmann::json version_facts(const Reading& at, const VersionRecord& version);
 
+// What lists of them in JSON have: all that the contract names but files, uses, metadata and
+// config.
+nlohmann::json run_listed(const Reading& at, const RunRecord& run,
+                          const nlohmann::json& live_summary = nullptr);
+nlohmann::json version_listed(const Reading& at, const VersionRecord& version);
+
 // The first files of a use edge, as files_of_use names them, and how many it has.
 struct SomeFiles {
     std::vector<std::string> paths;

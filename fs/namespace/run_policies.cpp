@@ -5,6 +5,7 @@
 
 #include "drafts/kept.h"
 #include "namespace/run_keeper.h"
+#include "runs/trial.h"
 
 namespace artfs {
 
@@ -23,14 +24,16 @@ Policy RunKeeper::policy_of(const View& view) const {
 }
 
 CommitPolicy RunKeeper::commit_policy_of(const View& view) const {
-    if (auto commit = policy_of(view).commit) return *commit;
     const auto* live = mount_.session.run(view.run);
+    if (live != nullptr && is_trial(live->record)) return {};
+    if (auto commit = policy_of(view).commit) return *commit;
     // Its end may be days away.
     if (live != nullptr && live->interactive) return {CommitPolicy::When::quiet, interactive_quiet};
     return {};
 }
 
 bool RunKeeper::seals_at_end(const LiveRun& run, const View& view) const {
+    if (is_trial(run.record)) return false;
     const auto seal = policy_of(view).seal.value_or(SealPolicy{});
     switch (seal.which) {
         case SealPolicy::Which::always:

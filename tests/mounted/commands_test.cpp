@@ -336,6 +336,20 @@ TEST_CASE("verify makes a version again and compares", "[commands]") {
     // Nothing of it stays: no version, no alias moved, no draft.
     CHECK(mount.json("ls b").size() == 2);
     CHECK(mount.json("status").at("drafts").empty());
+    // And it looks like what it was: commands that ended well. No policy makes versions of it.
+    mount.ok("art config artifact.b.seal always");
+    mount.umount();
+    mount.mount();
+    CHECK(mount.sh("art verify b:v1").status == 1);
+    CHECK(mount.json("ls b").size() == 2);
+    int tried = 0;
+    for (const auto& run : mount.json("runs")) {
+        if (run.at("tags").empty()) continue;
+        CHECK(run.at("tags")[0].get<std::string>().starts_with("verify-of-"));
+        CHECK(run.at("state") == "finished");
+        ++tried;
+    }
+    CHECK(tried == 3);
     mount.ok("art run --name once -- sh -c 'test ! -e " + (mount.directory() / "done").string() +
              " && touch " + (mount.directory() / "done").string() + " && echo > b/latest/o'");
     refused(mount, 1, "verify b:v2");
