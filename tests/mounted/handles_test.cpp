@@ -106,3 +106,17 @@ TEST_CASE("A program that fails leaves what it wrote to its output as its own dr
     CHECK(mount.art("commit " + run).status == 0);
     CHECK(mount.ok("cat b/v0/out") == "3\n1\n2\n");
 }
+
+TEST_CASE("A launcher's children that close its handles on exec are not waited for", "[handles]") {
+    if (shell("command -v parallel").status != 0) return;
+    TestMount mount;
+    mount.ok("mkdir a b");
+    mount.ok("seq 1000 > " + (mount.directory() / "x").string());
+    mount.ok("art run -- cp " + (mount.directory() / "x").string() + " a/latest/x");
+    auto ran = mount.sh(
+        "timeout 60 bash -c 'parallel --will-cite --pipe -j 4 -N 100 sort < a/latest/x > "
+        "b/latest/o'");
+    INFO(ran.err);
+    CHECK(ran.status == 0);
+    CHECK(mount.ok("ls b > /dev/null; wc -l < b/v0/o") == "1000\n");
+}
