@@ -109,6 +109,8 @@ ProcStatus parse_status(std::string_view text) {
         auto value = words(line.substr(colon + 1));
         if (key == "Tgid" && !value.empty()) {
             status.thread_group = number<pid_t>(value[0]);
+        } else if (key == "PPid" && !value.empty()) {
+            status.parent = number<pid_t>(value[0]);
         } else if (key == "Uid" && value.size() >= 2) {
             status.real_uid = number<std::uint32_t>(value[0]);
             status.effective_uid = number<std::uint32_t>(value[1]);
@@ -128,6 +130,13 @@ std::optional<ProcStatus> read_status_at(int directory) {
     auto text = read_proc_at(directory, "status", status_limit);
     if (!text) return std::nullopt;
     return parse_status(*text);
+}
+
+std::optional<pid_t> read_parent(pid_t pid) {
+    Fd directory = open_process_directory(pid);
+    auto status = directory ? read_status_at(directory.get()) : std::nullopt;
+    if (!status) return std::nullopt;
+    return status->parent;
 }
 
 std::optional<pid_t> thread_group_at(const Fd& directory) {

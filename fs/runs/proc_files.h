@@ -36,6 +36,7 @@ std::optional<ProcStat> parse_stat(std::string_view text);
 
 struct ProcStatus {
     pid_t thread_group = 0;
+    pid_t parent = 0;
     std::uint32_t real_uid = 0;
     std::uint32_t effective_uid = 0;
     std::uint32_t real_gid = 0;
@@ -45,6 +46,10 @@ struct ProcStatus {
 };
 std::optional<ProcStatus> read_status_at(int directory);
 ProcStatus parse_status(std::string_view text);
+
+// Of any process, for who looks at all of them. Not by its stat: on newer kernels that waits while
+// the process is in an execve, which may be closing a file of ours and so wait for us.
+std::optional<pid_t> read_parent(pid_t pid);
 
 std::optional<pid_t> thread_group_at(const Fd& directory);
 

@@ -21,8 +21,7 @@ std::vector<pid_t> children_of(pid_t parent) {
         pid_t pid = 0;
         auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
         if (parsed.ptr != name.data() + name.size()) continue;
-        auto stat = read_stat(pid);
-        if (stat && stat->parent == parent) children.push_back(pid);
+        if (read_parent(pid) == parent) children.push_back(pid);
     }
     return children;
 }
