@@ -29,13 +29,25 @@ namespace artfs {
 
 class Catalog;
 
-// What graphs need of a run or a version, read without the rest of its record: they are of many.
+// What graphs and tables need of a run or a version, read without the rest of its record: they are
+// of many.
 struct RunSketch {
     RunId id;
     std::string name;
     std::string job_type;
     RunState state = RunState::running;
     std::optional<RunId> resumes;
+    Time started{};
+    std::optional<Time> ended;
+    bool wrote = false;
+    bool explicitly_started = false;
+    std::vector<std::string> tags;
+};
+struct VersionSketch {
+    VersionId id;
+    std::uint32_t number = 0;
+    Time created{};
+    bool deleted = false;
 };
 struct VersionPlace {
     ArtifactId artifact;
@@ -75,9 +87,8 @@ public:
                       const std::function<void(const RunSketch&)>& visit) const;  // newest first
     std::optional<VersionPlace> place_of(const VersionId& id) const;
     // Ascending, not the deleted.
-    void version_numbers(
-        const ArtifactId& id,
-        const std::function<void(const VersionId&, std::uint32_t number)>& visit) const;
+    void version_sketches(const ArtifactId& id,
+                          const std::function<void(const VersionSketch&)>& visit) const;
     // By segment, without what of the version was read.
     void each_use(const RunId& run,
                   const std::function<void(std::uint32_t segment, const VersionId&)>& visit) const;

@@ -8,7 +8,8 @@ namespace artfs {
 
 namespace {
 
-// A record's own scalars as they come by; what is nested is passed over.
+// A record's own scalars as they come by, and the texts of its own lists; what is nested deeper is
+// passed over.
 class RecordFields final : public nlohmann::json_sax<nlohmann::json> {
 public:
     using Text = std::function<void(std::string_view key, std::string_view value)>;
@@ -26,19 +27,19 @@ public:
     }
     bool number_float(number_float_t, const string_t&) override { return true; }
     bool string(string_t& value) override {
-        if (depth_ == 1) text_(key_, value);
+        if (depth_ == 1 || (depth_ == 2 && in_list_)) text_(key_, value);
         return true;
     }
     bool binary(binary_t& value) override {
         if (depth_ == 1) text_(key_, {reinterpret_cast<const char*>(value.data()), value.size()});
         return true;
     }
-    bool start_object(std::size_t) override { return ++depth_ != 0; }
+    bool start_object(std::size_t) override { return nest(false); }
     bool end_object() override {
         --depth_;
         return true;
     }
-    bool start_array(std::size_t) override { return ++depth_ != 0; }
+    bool start_array(std::size_t) override { return nest(true); }
     bool end_array() override {
         --depth_;
         return true;
@@ -53,10 +54,16 @@ public:
     }
 
 private:
+    bool nest(bool list) {
+        if (++depth_ == 2) in_list_ = list;
+        return true;
+    }
+
     Text text_;
     Number number_;
     std::string key_;
     unsigned depth_ = 0;
+    bool in_list_ = false;  // what stands at depth 2
 };
 
 void read_fields(std::string_view bytes, RecordFields fields) {
@@ -80,20 +87,26 @@ RunSketch decode_run_sketch(std::string_view bytes) {
             run.name = value;
         else if (key == "job_type")
             run.job_type = value;
+        else if (key == "tags")
+            run.tags.emplace_back(value);
         else if (key == "resumes")
             run.resumes = id_in<RunId>(value);
     };
     auto number = [&run](std::string_view key, std::int64_t value) {
-        if (key == "state") run.state = static_cast<RunState>(value);
+        if (key == "state")
+            run.state = static_cast<RunState>(value);
+        else if (key == "started")
+            run.started = from_ns(value);
+        else if (key == "ended")
+            run.ended = from_ns(value);
+        else if (key == "wrote")
+            run.wrote = value != 0;
+        else if (key == "explicit")
+            run.explicitly_started = value != 0;
     };
     read_fields(bytes, {text, number});
     return run;
 }
-
-struct VersionSketch {
-    VersionId id;
-    bool deleted = false;
-};
 
 VersionSketch decode_version_sketch(std::string_view bytes) {
     VersionSketch version;
@@ -101,7 +114,12 @@ VersionSketch decode_version_sketch(std::string_view bytes) {
         if (key == "id") version.id = id_in<VersionId>(value);
     };
     auto number = [&version](std::string_view key, std::int64_t value) {
-        if (key == "deleted") version.deleted = value != 0;
+        if (key == "deleted")
+            version.deleted = value != 0;
+        else if (key == "number")
+            version.number = static_cast<std::uint32_t>(value);
+        else if (key == "created")
+            version.created = from_ns(value);
     };
     read_fields(bytes, {text, number});
     return version;
@@ -140,12 +158,11 @@ std::optional<VersionPlace> ReadTxn::place_of(const VersionId& id) const {
     return VersionPlace{artifact, in.u32be()};
 }
 
-void ReadTxn::version_numbers(
-    const ArtifactId& id,
-    const std::function<void(const VersionId&, std::uint32_t number)>& visit) const {
-    state_->scan(versions_table, id.view(), [&](std::string_view key, std::string_view value) {
+void ReadTxn::version_sketches(const ArtifactId& id,
+                               const std::function<void(const VersionSketch&)>& visit) const {
+    state_->scan(versions_table, id.view(), [&](std::string_view, std::string_view value) {
         auto version = decode_version_sketch(value);
-        if (!version.deleted) visit(version.id, Decoder(key.substr(16)).u32be());
+        if (!version.deleted) visit(version);
         return true;
     });
 }

@@ -106,10 +106,10 @@ Graph project_graph(const ReadTxn& txn, const std::string& project, GraphForm fo
     GraphBuilder builder;
     VersionNodes versions;
     for (const auto& artifact : txn.artifacts(project)) {
-        txn.version_numbers(artifact.id, [&](const VersionId& version, std::uint32_t number) {
-            std::string id =
-                form == GraphForm::collapsed ? artifact.type : version_node(artifact, number);
-            versions[version] = builder.node({id, false, artifact.type, "", 1});
+        txn.version_sketches(artifact.id, [&](const VersionSketch& version) {
+            std::string id = form == GraphForm::collapsed ? artifact.type
+                                                          : version_node(artifact, version.number);
+            versions[version.id] = builder.node({id, false, artifact.type, "", 1});
         });
     }
     txn.run_sketches(project,

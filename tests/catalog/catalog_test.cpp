@@ -142,6 +142,52 @@ TEST_CASE("a run's record and edges come back, and use edges of a version unite"
     CHECK(txn->logs_of(RunId::make()).empty());
 }
 
+TEST_CASE("sketches say what the records say") {
+    Scratch scratch;
+    auto catalog = open_catalog(scratch);
+    auto artifact = an_artifact("mnist");
+    auto version = a_version(artifact, 7);
+    auto hidden = a_version(artifact, 8);
+    hidden.deleted = true;
+    auto before = a_run("calm-lake-1", "train");
+    auto run = a_run("calm-lake-2", "train");
+    run.state = RunState::failed;
+    run.ended = now();
+    run.explicitly_started = true;
+    run.wrote = false;
+    run.resumes = before.id;
+    run.tags = {"good", "best"};
+    // None of these is a tag.
+    run.commands = {{"train", "tags"}};
+    run.environment = {{"tags", "none"}};
+    run.config = {{"tags", {"none"}}};
+    run.peeks = {{artifact.id, "tags", "tags"}};
+    run.history = {{now(), "me", "tag", {{"tags", {"none"}}}}};
+    REQUIRE(catalog->write([&](WriteTxn& txn) {
+        txn.put(artifact);
+        txn.put(version);
+        txn.put(hidden);
+        txn.put(before);
+        txn.put(run);
+    }));
+    auto txn = catalog->read();
+    std::vector<RunSketch> runs;
+    txn->run_sketches("default", [&](const RunSketch& one) { runs.push_back(one); });
+    REQUIRE(runs.size() == 2);
+    CHECK((runs[0].id == run.id && runs[0].name == run.name && runs[0].job_type == "train"));
+    CHECK(runs[0].state == RunState::failed);
+    CHECK((runs[0].started == run.started && runs[0].ended == run.ended));
+    CHECK((runs[0].explicitly_started && !runs[0].wrote));
+    CHECK(runs[0].resumes == before.id);
+    CHECK(runs[0].tags == run.tags);
+    CHECK((runs[1].wrote && !runs[1].explicitly_started && !runs[1].ended && !runs[1].resumes));
+    std::vector<VersionSketch> versions;
+    txn->version_sketches(artifact.id, [&](const auto& one) { versions.push_back(one); });
+    REQUIRE(versions.size() == 1);
+    CHECK((versions[0].id == version.id && versions[0].number == 7));
+    CHECK(versions[0].created == version.created);
+}
+
 TEST_CASE("runs are listed newest first") {
     Scratch scratch;
     auto catalog = open_catalog(scratch);

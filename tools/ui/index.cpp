@@ -25,31 +25,26 @@ ProjectIndex build(const ReadTxn& txn, const std::string& project) {
     ProjectIndex index;
     index.artifacts = txn.artifacts(project);
     std::unordered_map<VersionId, std::uint32_t> places;
-    for (std::uint32_t place = 0; place < index.artifacts.size(); ++place) {
-        for (const auto& version : txn.versions(index.artifacts[place].id)) {
+    for (std::uint32_t place = 0; place < index.artifacts.size(); ++place)
+        txn.version_sketches(index.artifacts[place].id, [&](const VersionSketch& version) {
             places.emplace(version.id, static_cast<std::uint32_t>(index.versions.size()));
             index.versions.push_back({version.id, place, version.number, version.created});
-        }
-    }
-    txn.runs(project, [&](const RunRecord& run) {
-        IndexedRun indexed{run.id,
-                           run.name,
-                           run.job_type,
-                           run.state,
-                           run.started,
-                           run.ended,
-                           run.wrote || run.explicitly_started,
-                           run.tags,
-                           {}};
-        for (const auto& use : txn.uses_of(run.id))
-            if (auto found = places.find(use.version); found != places.end())
-                indexed.edges.push_back({found->second, use.segment, false});
+        });
+    // Of one run at a time; each keeps a copy, which has no more room than it needs.
+    std::vector<IndexedEdge> edges;
+    auto add = [&](const VersionId& version, std::uint32_t segment, bool log) {
+        if (auto found = places.find(version); found != places.end())
+            edges.push_back({found->second, segment, log});
+    };
+    txn.run_sketches(project, [&](const RunSketch& run) {
+        edges.clear();
+        txn.each_use(run.id, [&](std::uint32_t segment, const VersionId& version) {
+            add(version, segment, false);
+        });
         for (const auto& log : txn.logs_of(run.id))
-            if (auto found = places.find(log.version);
-                found != places.end() && log.kind == LogKind::logged)
-                indexed.edges.push_back({found->second, log.segment, true});
-        index.runs.push_back(std::move(indexed));
-        return true;
+            if (log.kind == LogKind::logged) add(log.version, log.segment, true);
+        index.runs.push_back({run.id, run.name, run.job_type, run.state, run.started, run.ended,
+                              run.wrote || run.explicitly_started, run.tags, edges});
     });
     index.counts = counted(index);
     return index;
