@@ -199,7 +199,8 @@ httplib::Server::HandlerResponse Server::State::admit(const HttpRequest& request
     // The token leaves the address, so that a copied link does not carry it.
     response.set_header("Set-Cookie",
                         cookie_name() + "=" + token + "; Path=/; HttpOnly; SameSite=Strict");
-    std::string target = request.path.starts_with("//") ? "/" : request.path;
+    bool names_page = request.path != "/" && !request.path.starts_with("//");
+    std::string target = names_page ? request.path : "/p/" + place.site.project;
     std::string rest;
     for (const auto& [key, value] : request.params)
         if (key != "token")

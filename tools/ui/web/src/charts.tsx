@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Metrics } from "./api";
 import { axesOf, clock, clockTicks, elapsed, elapsedSteps, elapsedTick, metricNames, sayTime, seriesOf, titleOf, valueOn, type Series } from "./axes";
-import { number } from "./format";
+import { cut, number, tick } from "./format";
 import { setQuery } from "./router";
 
 export const palette = ["#2f6fdb", "#d9622b", "#1f9d7a", "#a447c9", "#c2912a", "#d13d6a", "#4a8f2e", "#5867d8", "#8a6d4b", "#128fb0"];
@@ -44,7 +44,7 @@ export function Chart({ title, series, axis, smooth, log, tall, colours = palett
     const font = "12px system-ui, sans-serif";
     const width = () => Math.max(200, at.clientWidth);
     const drawn = series.map((one, i) => ({
-      label: one.name, stroke: colours[i % colours.length], width: 1.75, spanGaps: true,
+      label: cut(one.name), stroke: colours[i % colours.length], width: 1.75, spanGaps: true,
       points: { show: one.x.length < 3, size: 7, fill: colours[i % colours.length] },
       value: (_: uPlot, value: number | null) => (value === null || value === undefined ? "–" : number(value)),
     }));
@@ -55,7 +55,8 @@ export function Chart({ title, series, axis, smooth, log, tall, colours = palett
       axes: [{ stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: axis === clock ? 44 : 30,
         ...(axis === clock ? { space: 80, values: (_: uPlot, ticks: number[], _axis: number, _space: number, apart: number) => clockTicks(ticks, apart) } : {}),
         ...(axis === elapsed ? { incrs: elapsedSteps, values: (_: uPlot, ticks: number[]) => ticks.map(elapsedTick) } : {}) },
-        { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: 56, values: (_, ticks) => ticks.map((one) => (one === null ? "" : number(one))) }],
+        { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, size: (_, ticks) => 26 + 7 * Math.max(3, ...(ticks ?? []).map((one) => one.length)),
+          values: (_, ticks) => ticks.map((one) => (one === null ? "" : tick(one))) }],
       legend: { show: true, live: true }, cursor: { points: { size: 6 } },
       hooks: { setCursor: [(of) => { if ((of.cursor.left ?? -1) < 0) showLast(of); }] },
     };

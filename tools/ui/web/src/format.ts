@@ -48,6 +48,18 @@ export function number(of: number): string {
   return size >= 1e6 || size < 1e-4 ? of.toExponential(3) : String(Number(of.toPrecision(5)));
 }
 
+// What stands beside an axis: short, and as exact as its neighbours need.
+export function tick(of: number): string {
+  const size = Math.abs(of);
+  if (size >= 1e5) return of.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 4 });
+  return of !== 0 && size < 1e-3 ? of.toExponential(3).replace(/\.?0+e/, "e") : String(Number(of.toPrecision(5)));
+}
+
+// Long names differ at their ends: what is cut is the middle.
+export function cut(name: string): string {
+  return name.length <= 36 ? name : `${name.slice(0, 22)}…${name.slice(-12)}`;
+}
+
 // A command as it would be typed.
 export function shell(words: string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");

@@ -1,5 +1,5 @@
 // Data that stays true: fetched again when the server says that something changed.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get } from "./api";
 
 type Listener = () => void;
@@ -34,7 +34,8 @@ export function useData<T>(path: string | null, every = 0): Loaded<T> {
   const [state, set] = useState<{ path: string | null; data: T | null; error: ApiError | null }>({ path, data: null, error: null });
   const [waiting, setWaiting] = useState(false);
   const again = useRef<() => void>(() => {});
-  useEffect(() => {
+  // Not after the first paint, which takes longer than many an answer.
+  useLayoutEffect(() => {
     if (!path) { set({ path, data: null, error: null }); return; }
     const abort = new AbortController();
     let busy = false, missed = false, timer = 0, retry = 0, last = "";

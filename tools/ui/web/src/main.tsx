@@ -95,7 +95,8 @@ function NotFound() {
   return <Empty page title="There is no such page"><p>The address may be cut off. <Link to="/">Go to the project</Link>.</p></Empty>;
 }
 
-function page(project: string, parts: string[], projects: Projects) {
+// `mount`: where the project is mounted, if that is known and so.
+function page(project: string, parts: string[], mount: string | null) {
   const [kind, name, version, more] = parts;
   if (more !== undefined) return <NotFound />;
   if (kind === undefined) return <OverviewPage project={project} />;
@@ -106,7 +107,7 @@ function page(project: string, parts: string[], projects: Projects) {
     if (name === undefined) return <ArtifactsPage project={project} />;
     if (version === undefined) return <ArtifactPage project={project} artifact={name} />;
     if (version === "compare") return <VersionsPage project={project} artifact={name} />;
-    return <VersionPage project={project} artifact={name} version={version} mount={projects.mounts[project] ?? null} />;
+    return <VersionPage project={project} artifact={name} version={version} mount={mount} />;
   }
   return <NotFound />;
 }
@@ -148,8 +149,8 @@ function App() {
         <Theme />
       </header>
       <main id="main" class={wide ? "wide" : ""} tabIndex={-1}>
-        {projects.error && <Problem error={projects.error} />}
-        {known && !home && (parts[0] === "p" && project ? page(project, parts.slice(2), known) : <NotFound />)}
+        {projects.error && !known ? <Problem error={projects.error} />
+          : parts[0] === "p" && project ? page(project, parts.slice(2), known?.mounts[project] ?? null) : path !== "/" && <NotFound />}
       </main>
     </>
   );

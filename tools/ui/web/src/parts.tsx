@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "./api";
 import { enc } from "./api";
-import { ago, value, when } from "./format";
+import { ago, cut, value, when } from "./format";
 import type { Loaded } from "./live";
 import { Link } from "./router";
 
@@ -36,7 +36,7 @@ export function Type({ of }: { of: string }) {
 }
 
 export function Tags({ of, kind }: { of: string[]; kind: "alias" | "tag" }) {
-  return <>{of.map((name) => <span key={name} class={`chip chip-${kind}${name === "latest" ? " chip-latest" : ""}`}>{name}</span>)}</>;
+  return <>{of.map((name) => <span key={name} title={name.length > 24 ? name : undefined} class={`chip chip-${kind}${name === "latest" ? " chip-latest" : ""}`}>{name}</span>)}</>;
 }
 
 export function Time({ of }: { of: string }) {
@@ -134,9 +134,8 @@ export function Crumbs({ of }: { of: [string, string | null][] }) {
   );
 }
 
-// Long names differ at their ends: what is cut is the middle.
 export function Name({ of }: { of: string }) {
-  return <>{of.length <= 36 ? of : `${of.slice(0, 22)}…${of.slice(-12)}`}</>;
+  return <>{cut(of)}</>;
 }
 const long = (name: string) => (name.length > 36 ? { label: name, title: name } : {});
 

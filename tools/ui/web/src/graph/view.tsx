@@ -1,6 +1,6 @@
 // The drawing: nodes and edges that can be moved, zoomed, walked with keys and asked about.
 import type { RefObject } from "preact";
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Graph, GraphEdge, GraphNode } from "../api";
 import { typeHue } from "../parts";
 import type { Box, Layout } from "./layout";
@@ -51,7 +51,7 @@ export function useLayout(graph: Graph | null): { graph: Graph; layout: Layout; 
   const [state, set] = useState<{ graph: Graph; layout: Layout; boxes: Box[] } | null>(null);
   const worker = useRef<Worker | null>(null);
   const shape = useMemo(() => graph && JSON.stringify([graph.form, graph.nodes.map((one) => one.id), graph.edges.map((one) => [one.from, one.to])]), [graph]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     worker.current = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     return () => worker.current?.terminate();
   }, []);

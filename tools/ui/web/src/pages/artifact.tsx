@@ -48,7 +48,7 @@ export function ArtifactPage({ project, artifact }: { project: string; artifact:
                 <tr key={version.version}>
                   <td><input type="checkbox" aria-label={`Compare ${version.version}`} checked={chosen.includes(version.version)} onChange={() => toggle(version.version)} /></td>
                   <td><VersionLink project={project} artifact={artifact} version={version.version} />{version.description && <div class="muted small-text clip">{version.description}</div>}</td>
-                  <td><Tags of={version.aliases} kind="alias" /> <Tags of={version.tags} kind="tag" /></td>
+                  <td class="chips"><Tags of={version.aliases} kind="alias" /> <Tags of={version.tags} kind="tag" /></td>
                   <td class="num">{size(version.size)}</td><td class="num">{count(version.changed, "file")}</td><td class="num">{version.carried_over}</td>
                   <td>{version.logged_by.slice(0, 3).map((run) => <span key={run}><RunLink project={project} run={run} /> </span>)}{version.logged_by.length > 3 && <span class="muted">and {version.logged_by.length - 3} more</span>}</td>
                   <td><Time of={version.created} /></td>

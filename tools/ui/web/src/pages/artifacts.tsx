@@ -3,7 +3,7 @@ import type { Version } from "../api";
 import { enc } from "../api";
 import { size } from "../format";
 import { useData } from "../live";
-import { artifactPath, Empty, Name, Scroll, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { artifactPath, Empty, Name, RunLink, Scroll, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { Link } from "../router";
 
 interface Row { artifact: string; type: string; versions: number; created: string; latest: Version | null }
@@ -28,7 +28,7 @@ export function ArtifactsPage({ project }: { project: string }) {
                 <td><Link class="mono strong" to={artifactPath(project, row.artifact)} title={row.artifact}><Name of={row.artifact} /></Link></td><td><Type of={row.type} /></td>
                 {row.latest ? <>
                   <td><VersionLink project={project} artifact={row.artifact} version={row.latest.version} /> <Tags of={row.latest.aliases.filter((name) => name !== "latest")} kind="alias" /></td>
-                  <td class="num">{row.versions}</td><td class="num">{size(row.latest.size)}</td><td class="mono">{row.latest.logged_by[row.latest.logged_by.length - 1] ?? ""}</td><td><Time of={row.latest.created} /></td>
+                  <td class="num">{row.versions}</td><td class="num">{size(row.latest.size)}</td><td>{row.latest.logged_by.slice(-1).map((run) => <RunLink key={run} project={project} run={run} />)}</td><td><Time of={row.latest.created} /></td>
                 </> : <><td class="muted">no version yet</td><td class="num">{row.versions}</td><td /><td /><td><Time of={row.created} /></td></>}
               </tr>))}
           </tbody></table></Scroll>);

@@ -76,6 +76,8 @@ export function GraphPage({ project }: { project: string }) {
         {focus !== "" && <div class="notice row"><span>Only what <strong class="mono">{graph?.focus ?? focus}</strong> came from and went into.</span>
           <div class="segments" role="group" aria-label="Direction">{(["both", "up", "down"] as const).map((one) => <button key={one} type="button" class="small" aria-pressed={(of("direction") || "both") === one} onClick={() => setQuery({ direction: one === "both" ? null : one })}>{{ both: "both ways", up: "came from", down: "went into" }[one]}</button>)}</div>
           <button type="button" class="small" onClick={() => setQuery({ focus: null, direction: null }, false)}>Show everything</button></div>}
+        {focus === "" && of("q") !== "" && <div class="notice row"><span>Only what has <strong class="mono">{of("q")}</strong> in its name, and what that is joined to.</span>
+          <button type="button" class="small" onClick={() => setQuery({ q: null }, false)}>Show everything</button></div>}
         {graph?.clustered && <p class="notice" role="status">{graph.instances.toLocaleString("en")} nodes are more than {graph.most_nodes.toLocaleString("en")}: they are drawn {graph.form === "names" ? "by artifact and job type" : "by type"}. Filter, or focus on one node, to see each.</p>}
         {found !== null && <p class="notice" role="status">{found.size === 0 ? `No node has “${text}” in its name.` : `${found.size} found; Enter goes to the first.`}</p>}
         {loaded.error && <Problem error={loaded.error} />}

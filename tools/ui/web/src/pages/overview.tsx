@@ -1,6 +1,6 @@
 import type { Run, Version } from "../api";
 import { enc } from "../api";
-import { count, duration, size } from "../format";
+import { count, cut, duration, size } from "../format";
 import { useData } from "../live";
 import { artifactPath, Empty, projectPath, RunLink, Scroll, Section, Shown, State, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { Link } from "../router";
@@ -55,7 +55,7 @@ export function OverviewPage({ project }: { project: string }) {
                   <Scroll label="Newest runs"><table class="list"><thead><tr><th>Run</th><th>Job type</th><th>State</th><th>Took</th><th>Started</th></tr></thead><tbody>
                     {data.runs.map((run) => (
                       <tr key={run.id}>
-                        <td><RunLink project={project} run={run.name} /></td><td>{run.job_type}</td><td><State of={run.state} /></td>
+                        <td><RunLink project={project} run={run.name} /></td><td>{cut(run.job_type)}</td><td><State of={run.state} /></td>
                         <td class="num">{run.ended ? duration((Date.parse(run.ended) - Date.parse(run.started)) / 1000) : "…"}</td><td><Time of={run.started} /></td>
                       </tr>))}
                   </tbody></table></Scroll>)}
@@ -65,7 +65,7 @@ export function OverviewPage({ project }: { project: string }) {
                   <Scroll label="Newest versions"><table class="list"><thead><tr><th>Version</th><th>Type</th><th>Size</th><th>Made</th></tr></thead><tbody>
                     {data.versions.map((version) => (
                       <tr key={version.artifact + version.version}>
-                        <td><VersionLink project={project} artifact={version.artifact} version={version.version} /> <Tags of={version.aliases} kind="alias" /></td>
+                        <td class="chips"><VersionLink project={project} artifact={version.artifact} version={version.version} /> <Tags of={version.aliases} kind="alias" /></td>
                         <td><Type of={version.type} /></td><td class="num">{size(version.size)}</td><td><Time of={version.created} /></td>
                       </tr>))}
                   </tbody></table></Scroll>)}
@@ -75,14 +75,14 @@ export function OverviewPage({ project }: { project: string }) {
               <Section title="Stale">
                 {data.stale.length === 0 ? <p class="muted pad">Every latest version was made from the latest of its inputs.</p> : (
                   <><p class="pad">Made from inputs that have newer versions since. <code>art stale</code> says what to run again.</p>
-                    <ul class="plain">{data.stale.map((version) => <li key={version.artifact}><VersionLink project={project} artifact={version.artifact} version={version.version} /> <span class="muted">by {version.logged_by.join(", ")}</span></li>)}</ul></>)}
+                    <ul class="plain">{data.stale.map((version) => <li key={version.artifact}><VersionLink project={project} artifact={version.artifact} version={version.version} /> <span class="muted">by</span> {version.logged_by.slice(0, 3).map((run) => <span key={run}><RunLink project={project} run={run} /> </span>)}</li>)}</ul></>)}
               </Section>
               <Section title="Unsealed drafts">
                 {data.drafts.length === 0 ? <p class="muted pad">Everything that was written is sealed.</p> : (
                   <Scroll label="Unsealed drafts"><table class="list"><thead><tr><th>Run</th><th>Artifact</th><th>Size</th><th>Age</th><th>State</th></tr></thead><tbody>
                     {data.drafts.map((draft) => (
                       <tr key={draft.run + draft.artifact}>
-                        <td class="mono">{draft.run}</td><td><Link to={artifactPath(project, draft.artifact)}>{draft.artifact}</Link></td>
+                        <td><RunLink project={project} run={draft.run} /></td><td><Link to={artifactPath(project, draft.artifact)}>{draft.artifact}</Link></td>
                         <td class="num">{size(draft.size)}</td><td class="num">{duration(draft.age_seconds)}</td><td>{draft.state}</td>
                       </tr>))}
                   </tbody></table></Scroll>)}

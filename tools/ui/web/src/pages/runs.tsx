@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RunRow } from "../api";
 import { enc, query } from "../api";
-import { count, duration, flat, value } from "../format";
+import { count, cut, duration, flat, value } from "../format";
 import { useData } from "../live";
 import { Empty, projectPath, RunLink, Scroll, Shown, State, Tags, Time, useTitle, VersionLink } from "../parts";
 import { navigate, setQuery, useWhere } from "../router";
@@ -36,7 +36,7 @@ export function RunsPage({ project }: { project: string }) {
     return () => clearTimeout(timer);
   }, [text]);
   const columns = of("columns").split(",").filter((name) => name !== "");
-  const limit = 100, page = Number(of("page")) || 0;
+  const limit = 100, page = Math.max(0, Math.floor(Number(of("page")) || 0));
   const sort = of("sort"), descending = of("order") === "desc";
   const listing = useData<Listing>(`/api/projects/${enc(project)}/runs${query({
     job_type: of("job_type"), state: of("state"), q: of("q"), artifact: of("artifact"), all: of("all"), limit, offset: page * limit,
@@ -48,10 +48,10 @@ export function RunsPage({ project }: { project: string }) {
   const row = (run: RunRow) => (
     <tr key={run.id} class={chosen.includes(run.name) ? "chosen" : ""}>
       <td><input type="checkbox" aria-label={`Choose ${run.name}`} checked={chosen.includes(run.name)} onChange={() => toggle(run.name)} /></td>
-      <td><RunLink project={project} run={run.name} /> <Tags of={run.tags} kind="tag" /></td><td>{run.job_type}</td><td><State of={run.state} /></td>
+      <td class="chips"><RunLink project={project} run={run.name} /> <Tags of={run.tags} kind="tag" /></td><td>{cut(run.job_type)}</td><td><State of={run.state} /></td>
       <td><Time of={run.started} /></td><td class="num">{run.ended ? duration((Date.parse(run.ended) - Date.parse(run.started)) / 1000) : "…"}</td>
       <td>{run.logs.slice(0, 3).map((log) => <span key={log.artifact}><VersionLink project={project} artifact={log.artifact} version={log.version} /> </span>)}{run.logs.length > 3 && <span class="muted">+{run.logs.length - 3}</span>}</td>
-      {columns.map((name) => <td key={name} class="num">{value(cell(run, name))}</td>)}
+      {columns.map((name) => <td key={name} class="num" title={value(cell(run, name))}><span class="clip">{value(cell(run, name))}</span></td>)}
     </tr>);
   return (
     <>
@@ -83,7 +83,7 @@ export function RunsPage({ project }: { project: string }) {
                   <tbody key={type}>{type && <tr class="group"><th colSpan={7 + columns.length} scope="rowgroup">{type} <span class="muted">{count(members.length, "run")}</span></th></tr>}{members.map(row)}</tbody>))}
               </table></Scroll>)}
             {data.total > limit && <p class="row pager"><button type="button" disabled={page === 0} onClick={() => setQuery({ page: page > 1 ? String(page - 1) : null })}>Newer</button>
-              <span class="muted">{page * limit + 1} to {Math.min((page + 1) * limit, data.total)} of {data.total.toLocaleString("en")}</span>
+              <span class="muted">{(page * limit + 1).toLocaleString("en")} to {Math.min((page + 1) * limit, data.total).toLocaleString("en")} of {data.total.toLocaleString("en")}</span>
               <button type="button" disabled={(page + 1) * limit >= data.total} onClick={() => setQuery({ page: String(page + 1) })}>Older</button></p>}
           </>);
       }}</Shown>
