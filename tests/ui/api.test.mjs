@@ -32,6 +32,8 @@ test("the token becomes a cookie and leaves the address", async () => {
   const answer = await fetch(`${store.origin}/p/${project}/graph?form=exploded&token=${store.token}`, { redirect: "manual" });
   assert.equal(answer.status, 303);
   assert.equal(answer.headers.get("location"), `/p/${project}/graph?form=exploded`);
+  const plain = await fetch(store.address, { redirect: "manual" });
+  assert.deepEqual([plain.status, plain.headers.get("location")], [303, `/p/${project}`]);
   const cookie = answer.headers.get("set-cookie");
   assert.match(cookie, /HttpOnly; SameSite=Strict/);
   assert.equal((await fetch(`${store.origin}/api/projects`, { headers: { Cookie: cookie.split(";")[0] } })).status, 200);

@@ -11,6 +11,7 @@ export function launch() {
   // A closed network makes Chromium's own look-ups slow and loud.
   return chromium.launch({
     executablePath: chromiumPath,
+    timeout: 120000,  // on a busy machine the half minute of playwright is too short
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
