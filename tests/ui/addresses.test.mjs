@@ -1,0 +1,39 @@
+// What pages say of addresses that are wrong.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch } from "./browser.mjs";
+import { project, TestStore } from "./store.mjs";
+
+const store = new TestStore();
+const base = `/p/${project}`;
+const problems = [];
+let browser, page;
+
+before(async () => {
+  store.run("first-1", "load", `mkdir -p ${store.mount}/digits && echo 1 > ${store.mount}/digits/latest/one`);
+  await store.serve();
+  browser = await launch();
+  page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  page.setDefaultTimeout(Number(process.env.ARTFS_UI_PATIENCE ?? 60000));
+  page.on("pageerror", (error) => problems.push(String(error)));
+  await page.goto(store.address);
+});
+after(async () => {
+  await browser?.close();
+  await store.close();
+});
+
+test("an address that is wrong says so, and breaks nothing", async () => {
+  for (const [path, words] of [
+    ["/p/none", "the store has no project 'none'"], ["/p/none/runs", /no run|No run|no project/i], ["/p/%zz", "the store has no project"], ["/p", "There is no such page"],
+    [`${base}/nothing`, "There is no such page"], [`${base}/runs/a/b`, "There is no such page"], [`${base}/graph?form=round`, "form is collapsed"],
+    [`${base}/graph?form=exploded&focus=nobody`, "the graph has no node 'nobody'"], [`${base}/runs?page=-3`, "first-1"], [`${base}/runs?page=words`, "first-1"],
+    [`${base}/artifacts/digits/v9`, /v9/], [`${base}/artifacts/digits/v0?file=../../etc/passwd`, "Not found"], [`${base}/artifacts/digits/compare?from=v0&to=v9`, "Not found"],
+    [`${base}/artifacts/digits/compare`, "name two versions"], [`${base}/compare?runs=nobody`, "no run is called 'nobody'"], [`${base}/runs/%3Cb%3E`, "Not found"],
+  ]) {
+    await page.goto(store.origin + path);
+    await page.getByText(words).first().waitFor();
+    assert.match(await page.title(), /artfs$/, path);
+  }
+  assert.deepEqual(problems, []);
+});
