@@ -158,7 +158,8 @@ int run_doctor(const Arguments& arguments) {
     auto findings = examine(this_machine(site.store));
     if (auto reply = ask_daemon(site.store, {{"op", "status"}}))
         for (const auto& mount : (*reply)["status"]["mounts"]) {
-            bool passes = mount.value("passthrough", false);
+            bool passes =
+                mount.value("passthrough", false) && mount.value("passthrough_writes", false);
             findings.push_back({"mounted", mount.value("path", ""),
                                 passes ? Verdict::good : Verdict::limited,
                                 passes ? "" : mount.value("passthrough_why", "")});

@@ -273,6 +273,12 @@ TEST_CASE("a worker that cannot start ends the mount, and its log says why", "[G
     auto log = contents(mount.store() / "artd.log");
     CHECK(log.find("install a newer artfs") != std::string::npos);
     CHECK(log.find("the mount ends") != std::string::npos);
+    // After the one that was killed, five were tried.
+    std::size_t tries = 0;
+    for (auto at = log.find("cannot go on"); at != std::string::npos;
+         at = log.find("cannot go on", at + 1))
+        ++tries;
+    CHECK(tries == 5);
     std::ofstream(mount.store() / "format") << format;
     mount.mount();
     CHECK(mount.ok("cat a/latest/x") == "1");
