@@ -122,6 +122,11 @@ bool listed(const std::vector<std::string>& list, const Names& names, bool two_w
 
 }  // namespace
 
+namespace {
+// memfd_create(2): how the kernel shows such a file.
+bool runs_from_memory(const ProcessFacts& facts) { return facts.executable.starts_with("/memfd:"); }
+}  // namespace
+
 const char* to_string(ProgramClass program_class) {
     switch (program_class) {
         case ProgramClass::ordinary:
@@ -139,7 +144,8 @@ const char* to_string(ProgramClass program_class) {
 }
 
 std::string program_name(const ProcessFacts& facts) {
-    std::string name = base_name(facts.executable);
+    // What runs from memory has no file's name.
+    std::string name = runs_from_memory(facts) ? std::string() : base_name(facts.executable);
     constexpr std::string_view deleted = " (deleted)";  // the kernel's mark of an unlinked file
     if (name.ends_with(deleted)) name.resize(name.size() - deleted.size());
     std::string called;
@@ -217,7 +223,9 @@ ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
             return only_prints(program, facts.arguments) ? ProgramClass::observer
                                                          : ProgramClass::file_tool;
     }
-    return ProgramClass::ordinary;
+    // Runtimes of containers and sandboxes start others' programs from a copy of themselves that
+    // those cannot change, a sealed memfd.
+    return runs_from_memory(facts) ? ProgramClass::supervisor : ProgramClass::ordinary;
 }
 
 std::string job_type_of(const ProcessFacts& facts) {

@@ -36,7 +36,7 @@ bool is_interactive(const ProgramLists& lists, const ProcessFacts& facts);
 std::string job_type_of(const ProcessFacts& facts);
 
 // The executable's name as people know it: "python3", "bash", busybox's applet. The name in
-// argv[0], then comm, where the executable cannot be read.
+// argv[0], then comm, where the executable cannot be read or is a memfd.
 std::string program_name(const ProcessFacts& facts);
 
 // How an interpreter was started. `script` is empty for code on the command line (-c) or standard
