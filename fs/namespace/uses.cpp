@@ -131,9 +131,9 @@ Result<> Filesystem::through(Request& request, const Handle& handle, bool write)
 Result<> Filesystem::flush(Request& request, std::uint64_t fh) {
     const auto* handle = mount_.session.handle(fh);
     if (handle == nullptr || !handle->launcher || handle->used) return {};
-    // A child that closes it while it becomes another program waits in execve(2) for our answer,
-    // and whoever reads its /proc/PID/stat waits for that: nobody else may be looked at here.
-    if (request.tid != handle->launcher.pid) return {};
+    // execve(2) closes files too, and until it has gone on the kernel lets nobody look at the
+    // process: who asked nothing yet is not looked for. What it leaves unused is found at the end.
+    if (!runs_.is_known_program(request)) return {};
     auto who = runs_.who(request, handle->write);
     if (!who.run || who.caller->process != handle->launcher) return {};
     return through(request, *handle, handle->write);
