@@ -58,21 +58,11 @@ RunKeeper::RunKeeper(Mount& mount, SharedRuns& shared)
 
 RunKeeper::~RunKeeper() { shared_.unlisten(this); }
 
-const Caller* RunKeeper::known_caller(const Request& request) {
+const Caller* RunKeeper::caller_of(Request& request) {
     if (request.tid == 0) return nullptr;
     auto generation = identifier_.explicit_runs().generation();
     if (std::exchange(callers_of_, generation) != generation) callers_.clear();
-    return callers_.find(request.tid);
-}
-
-bool RunKeeper::is_known_program(const Request& request) {
-    const Caller* caller = known_caller(request);
-    return caller != nullptr && !caller->may_become_another();
-}
-
-const Caller* RunKeeper::caller_of(Request& request) {
-    if (request.tid == 0) return nullptr;
-    const Caller* caller = known_caller(request);
+    const Caller* caller = callers_.find(request.tid);
     if (caller != nullptr && caller->may_become_another() && !CallerCache::same_program(*caller)) {
         callers_.erase(request.tid);
         caller = nullptr;

@@ -88,8 +88,6 @@ public:
     void settle(Request& request, const View& view);
     // What `latest` is for the caller; null: the head.
     const View* latest(Request& request, const ArtifactState& artifact);
-    // What `who` then says needs no look at the caller.
-    bool is_known_program(const Request& request);
     // The caller is a program that follows no link on its way through what it makes.
     bool makes_paths(Request& request);
     // A launcher's view that nobody has written to or reads through shows the head.
@@ -185,7 +183,6 @@ private:
         Settled until;
         Suspend::Resume resume;
     };
-    const Caller* known_caller(const Request& request);
     const Caller* caller_of(Request& request);
     RunId run_of(Request& request, const Caller& caller);
     // A process that outlived its run: what it does now is the run's next segment.

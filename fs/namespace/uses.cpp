@@ -1,6 +1,7 @@
 // Filesystem: what reading a file is a use of, and whose.
 #include "drafts/directories.h"
 #include "namespace/filesystem.h"
+#include "runs/process.h"
 
 namespace artfs {
 
@@ -131,9 +132,9 @@ Result<> Filesystem::through(Request& request, const Handle& handle, bool write)
 Result<> Filesystem::flush(Request& request, std::uint64_t fh) {
     const auto* handle = mount_.session.handle(fh);
     if (handle == nullptr || !handle->launcher || handle->used) return {};
-    // execve(2) closes files too, and until it has gone on the kernel lets nobody look at the
-    // process: who asked nothing yet is not looked for. What it leaves unused is found at the end.
-    if (!runs_.is_known_program(request)) return {};
+    // execve(2) closes files too, and waits for our answer, while whoever looks at the process may
+    // wait for execve. What the program then leaves unused is found at its end.
+    if (request.tid != handle->launcher.pid || is_in_execve(request.tid)) return {};
     auto who = runs_.who(request, handle->write);
     if (!who.run || who.caller->process != handle->launcher) return {};
     return through(request, *handle, handle->write);

@@ -119,6 +119,8 @@ ProcStatus parse_status(std::string_view text) {
             status.effective_gid = number<std::uint32_t>(value[1]);
         } else if (key == "Groups") {
             for (auto group : value) status.groups.push_back(number<std::uint32_t>(group));
+        } else if (key == "VmExe" && !value.empty()) {
+            status.has_code = value[0] != "0";
         } else if (key == "NSpid" && !value.empty()) {
             status.innermost_pid = number<pid_t>(value.back());
         }

@@ -42,7 +42,8 @@ struct ProcStatus {
     std::uint32_t real_gid = 0;
     std::uint32_t effective_gid = 0;
     std::vector<std::uint32_t> groups;
-    pid_t innermost_pid = 0;  // last of NSpid
+    pid_t innermost_pid = 0;       // last of NSpid
+    std::optional<bool> has_code;  // of its memory; none of a process that is exiting
 };
 std::optional<ProcStatus> read_status_at(int directory);
 ProcStatus parse_status(std::string_view text);

@@ -90,6 +90,13 @@ ProcessTable& system_processes() {
     return table;
 }
 
+bool is_in_execve(pid_t tid) {
+    // The new memory is there, and nothing in it yet.
+    Fd directory = open_process_directory(tid);
+    auto status = directory ? read_status_at(directory.get()) : std::nullopt;
+    return status && status->has_code && !*status->has_code;
+}
+
 std::optional<Credentials> credentials_of(pid_t tid) {
     Fd directory = open_process_directory(tid);
     if (!directory) return std::nullopt;

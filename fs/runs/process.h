@@ -75,6 +75,10 @@ ProcessTable& system_processes();
 // The same, with the kernel's process connector; null where that cannot be had.
 std::unique_ptr<ProcessTable> connected_processes();
 
+// The process is between its old program and its new one. Safe to ask for the caller of a request
+// that execve(2) has sent, as /proc/PID/stat and its like are not on newer kernels.
+bool is_in_execve(pid_t tid);
+
 // Who a thread acts as: threads of one process may differ.
 struct Credentials {
     std::uint32_t uid = 0;  // effective

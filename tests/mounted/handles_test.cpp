@@ -1,4 +1,6 @@
 // Rule 5 of design.md, section 3: what a launcher opens belongs to who reads and writes it.
+#include <fstream>
+
 #include "mounted/harness.h"
 #include "support/catch.h"
 
@@ -119,4 +121,21 @@ TEST_CASE("A launcher's children that close its handles on exec are not waited f
     INFO(ran.err);
     CHECK(ran.status == 0);
     CHECK(mount.ok("ls b > /dev/null; wc -l < b/v0/o") == "1000\n");
+}
+
+TEST_CASE("A launcher that becomes a program closes what it has opened", "[handles]") {
+    TestMount mount;
+    mount.umount();
+    std::ofstream(mount.store() / "config.toml", std::ios::app)
+        << "launchers = [\"+\", \"hold\"]\n";
+    mount.mount();
+    std::ofstream(mount.directory() / "hold")
+        << "import os\n"
+           "os.open('b/latest/x', os.O_WRONLY | os.O_CREAT)\n"  // closed by execve
+           "os.execvp('sort', ['sort', 'a/latest/x'])\n";
+    mount.ok("mkdir a b; printf '2\\n1\\n' > ../x; art run -- cp ../x a/latest/x");
+    CHECK(mount.ok("timeout 60 /usr/bin/python3 ../hold") == "1\n2\n");
+    auto run = mount.newest_run("sort");
+    CHECK(mount.uses(run) == Names{"a:v0/x"});
+    CHECK(mount.logs(run) == Names{"b:v0"});
 }
