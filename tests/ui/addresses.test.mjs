@@ -1,4 +1,4 @@
-// What pages say of addresses that are wrong.
+// What pages say when something is wrong: addresses, the daemon, the server.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
@@ -35,5 +35,28 @@ test("an address that is wrong says so, and breaks nothing", async () => {
     await page.getByText(words).first().waitFor();
     assert.match(await page.title(), /artfs$/, path);
   }
+  assert.deepEqual(problems, []);
+});
+
+test("a page goes on while the daemon ends and comes again", async () => {
+  await page.goto(store.origin + base);
+  await page.getByText("Mounted on").waitFor();
+  store.art("umount", store.mount);
+  await page.getByText("Not mounted now").waitFor();
+  await page.getByRole("link", { name: "first-1" }).first().waitFor();
+  store.art("mount", store.mount, "--project", project);
+  await page.getByText("Mounted on").waitFor();
+  store.run("second-1", "load", `echo 2 > ${store.mount}/digits/latest/two`);
+  await page.getByRole("link", { name: "second-1" }).first().waitFor();
+});
+
+test("a server that ends is said, and what was there stays", async () => {
+  await page.goto(`${store.origin}${base}/runs`);
+  await page.getByRole("link", { name: "first-1" }).first().waitFor();
+  const over = new Promise((done) => store.ui.on("exit", done));
+  store.ui.kill("SIGTERM");
+  await over;
+  await page.getByText("art ui does not answer").first().waitFor();
+  await page.getByRole("link", { name: "first-1" }).first().waitFor();
   assert.deepEqual(problems, []);
 });

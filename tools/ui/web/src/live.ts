@@ -11,9 +11,11 @@ function connect() {
   if (document.hidden) { source?.close(); source = null; return; }
   if (source) return;
   source = new EventSource("/api/events");
-  source.addEventListener("change", () => listeners.forEach((listener) => listener()));
+  const tell = () => listeners.forEach((listener) => listener());
+  source.addEventListener("change", tell);
   // A browser gives up for good on an answer that is no stream: of a server that goes or is full.
   source.addEventListener("error", () => {
+    tell();  // who asks now hears whether the server is there
     if (source?.readyState !== EventSource.CLOSED) return;
     source = null;
     setTimeout(() => { if (listeners.size > 0) connect(); }, 2000);

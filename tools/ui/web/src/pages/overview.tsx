@@ -20,7 +20,7 @@ function Number({ of, name, to, children }: { of: number; name: string; to: stri
 
 export function OverviewPage({ project }: { project: string }) {
   useTitle(project);
-  const overview = useData<Overview>(`/api/projects/${enc(project)}`);
+  const overview = useData<Overview>(`/api/projects/${enc(project)}`, 5000);  // mounts come and go unsaid
   const base = projectPath(project);
   return (
     <>
