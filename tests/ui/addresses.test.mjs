@@ -38,6 +38,18 @@ test("an address that is wrong says so, and breaks nothing", async () => {
   assert.deepEqual(problems, []);
 });
 
+test("a long name fits a phone", async () => {
+  const long = `a-name-that${"-goes-on".repeat(9)}`;
+  store.run(long, "load", `echo 3 > ${store.mount}/digits/latest/three`);
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const [path, words] of [["/runs", "first-1"], [`/runs/${long}`, "finished"], [`/graph?form=exploded&focus=load:${long}`, "came from and went into"]]) {
+    await page.goto(store.origin + base + path);
+    await page.locator("main").getByText(words).first().waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, path);
+  }
+  await page.setViewportSize({ width: 1280, height: 720 });
+});
+
 test("a page goes on while the daemon ends and comes again", async () => {
   await page.goto(store.origin + base);
   await page.getByText("Mounted on").waitFor();
