@@ -91,12 +91,6 @@ std::optional<ProcStat> read_stat_at(int directory) {
     return parse_stat(*text);
 }
 
-std::optional<ProcStat> read_stat(pid_t pid) {
-    Fd directory = open_process_directory(pid);
-    if (!directory) return std::nullopt;
-    return read_stat_at(directory.get());
-}
-
 ProcStatus parse_status(std::string_view text) {
     ProcStatus status;
     while (!text.empty()) {
@@ -134,11 +128,9 @@ std::optional<ProcStatus> read_status_at(int directory) {
     return parse_status(*text);
 }
 
-std::optional<pid_t> read_parent(pid_t pid) {
-    Fd directory = open_process_directory(pid);
-    auto status = directory ? read_status_at(directory.get()) : std::nullopt;
-    if (!status) return std::nullopt;
-    return status->parent;
+std::optional<ProcStatus> read_status(pid_t tid) {
+    Fd directory = open_process_directory(tid);
+    return directory ? read_status_at(directory.get()) : std::nullopt;
 }
 
 std::optional<pid_t> thread_group_at(const Fd& directory) {

@@ -30,7 +30,6 @@ struct ProcStat {
 
 // For processes and threads alike. Bound to the thread, not to its number.
 Fd open_process_directory(pid_t tid);
-std::optional<ProcStat> read_stat(pid_t pid);
 std::optional<ProcStat> read_stat_at(int directory);
 std::optional<ProcStat> parse_stat(std::string_view text);
 
@@ -45,12 +44,11 @@ struct ProcStatus {
     pid_t innermost_pid = 0;       // last of NSpid
     std::optional<bool> has_code;  // of its memory; none of a process that is exiting
 };
+// Fit for any process, also for who looks at all of them: on newer kernels stat waits while the
+// process is in an execve, which may be closing a file of ours and so wait for us.
+std::optional<ProcStatus> read_status(pid_t tid);
 std::optional<ProcStatus> read_status_at(int directory);
 ProcStatus parse_status(std::string_view text);
-
-// Of any process, for who looks at all of them. Not by its stat: on newer kernels that waits while
-// the process is in an execve, which may be closing a file of ours and so wait for us.
-std::optional<pid_t> read_parent(pid_t pid);
 
 std::optional<pid_t> thread_group_at(const Fd& directory);
 

@@ -92,15 +92,12 @@ ProcessTable& system_processes() {
 
 bool is_in_execve(pid_t tid) {
     // The new memory is there, and nothing in it yet.
-    Fd directory = open_process_directory(tid);
-    auto status = directory ? read_status_at(directory.get()) : std::nullopt;
+    auto status = read_status(tid);
     return status && status->has_code && !*status->has_code;
 }
 
 std::optional<Credentials> credentials_of(pid_t tid) {
-    Fd directory = open_process_directory(tid);
-    if (!directory) return std::nullopt;
-    auto status = read_status_at(directory.get());
+    auto status = read_status(tid);
     if (!status) return std::nullopt;
     return Credentials{status->effective_uid, status->effective_gid, std::move(status->groups)};
 }

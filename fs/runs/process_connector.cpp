@@ -61,7 +61,7 @@ void every_process(Visit visit) {
         const char* end = entry->d_name + std::strlen(entry->d_name);
         auto [last, bad] = std::from_chars(entry->d_name, end, pid);
         if (bad != std::errc() || last != end) continue;
-        if (auto parent = read_parent(pid)) visit(pid, *parent);
+        if (auto status = read_status(pid)) visit(pid, status->parent);
     }
     closedir(proc);
 }

@@ -120,9 +120,6 @@ bool listed(const std::vector<std::string>& list, const Names& names, bool two_w
     });
 }
 
-}  // namespace
-
-namespace {
 // memfd_create(2): how the kernel shows such a file.
 bool runs_from_memory(const ProcessFacts& facts) { return facts.executable.starts_with("/memfd:"); }
 }  // namespace

@@ -21,7 +21,8 @@ std::vector<pid_t> children_of(pid_t parent) {
         pid_t pid = 0;
         auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
         if (parsed.ptr != name.data() + name.size()) continue;
-        if (read_parent(pid) == parent) children.push_back(pid);
+        auto status = read_status(pid);
+        if (status && status->parent == parent) children.push_back(pid);
     }
     return children;
 }

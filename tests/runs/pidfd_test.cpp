@@ -136,7 +136,8 @@ TEST_CASE("A process is alive while any of its threads is") {
         return 0;
     });
     Fd pidfd = open_pidfd(child.pid());
-    REQUIRE(eventually([&] { return read_stat(child.pid())->state == 'Z'; }));
+    Fd process = open_process_directory(child.pid());
+    REQUIRE(eventually([&] { return read_stat_at(process.get())->state == 'Z'; }));
     CHECK(alive(pidfd));
     CHECK_FALSE(exit_status(pidfd.get(), child.pid()));
     left.send();

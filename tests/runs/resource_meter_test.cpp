@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "runs/children.h"
-#include "runs/proc_files.h"
+#include "runs/process.h"
 #include "support/catch.h"
 
 using namespace artfs;
@@ -29,7 +29,7 @@ void read_zeros(std::size_t bytes) {
     close(fd);
 }
 
-ProcessKey living_key(pid_t pid) { return {pid, read_stat(pid).value().start_ticks}; }
+ProcessKey living_key(pid_t pid) { return system_processes().facts(pid).value().key(); }
 
 }  // namespace
 
