@@ -25,12 +25,6 @@ std::string live_user(const Session& session, const VersionRecord& version) {
     return "";
 }
 
-// What the kernel knows of names that are gone, it shall forget.
-void forget_name(Mount& mount, const ArtifactId& artifact, const std::string& name) {
-    auto node = mount.session.find_synthetic({.place = Place::artifact, .artifact = artifact});
-    if (node) mount.kernel.invalidate_entry(*node, name);
-}
-
 void show_change(Mount& mount, const Changed& changed,
                  const std::map<std::string, std::uint32_t>& aliases) {
     if (changed.run) {
@@ -54,21 +48,18 @@ void show_change(Mount& mount, const Changed& changed,
     for (const auto& [alias, number] : aliases) mount.loader.put_alias(id, alias, number);
     for (const auto& alias : dropped) {
         mount.loader.erase_alias(id, alias);
-        forget_name(mount, id, alias);
+        mount.forget_name(id, alias);
     }
     if (!changed.version) return;
     mount.loader.put(*changed.version);
     if (changed.version->deleted)
-        forget_name(mount, id, "v" + std::to_string(changed.version->number));
+        mount.forget_name(id, "v" + std::to_string(changed.version->number));
 }
 
 }  // namespace
 
 Result<> ControlServer::write(const CatalogThread::Change& change) {
-    auto written = served_.catalog.write(change);
-    bool full = !written && written.error().code == ENOSPC;
-    if (full && served_.store.release_ballast()) written = served_.catalog.write(change);
-    return written;
+    return served_.store.with_ballast([&] { return served_.catalog.write(change); });
 }
 
 SealContext ControlServer::seal_context() {

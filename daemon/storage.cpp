@@ -65,10 +65,7 @@ void show_hidden(Mount& mount, const std::vector<Changed>& hidden) {
         if (mount.loader.artifact(one.artifact->id) == nullptr) continue;
         mount.loader.put(*one.artifact);
         mount.loader.put(*one.version);
-        auto parent =
-            mount.session.find_synthetic({.place = Place::artifact, .artifact = one.artifact->id});
-        if (parent)
-            mount.kernel.invalidate_entry(*parent, "v" + std::to_string(one.version->number));
+        mount.forget_name(one.artifact->id, "v" + std::to_string(one.version->number));
     }
 }
 

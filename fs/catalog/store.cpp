@@ -204,6 +204,12 @@ Result<Fd> Store::own_contents() const {
 
 bool Store::release_ballast() const { return unlink((dir_ / "ballast").c_str()) == 0; }
 
+Result<> Store::with_ballast(const std::function<Result<>()>& write) const {
+    auto written = write();
+    const bool full = !written && written.error().code == ENOSPC;
+    return full && release_ballast() ? write() : written;
+}
+
 void Store::restore_ballast() const {
     auto path = dir_ / "ballast";
     std::error_code error;

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -59,6 +60,8 @@ public:
     Result<Fd> own_contents() const;
 
     bool release_ballast() const;  // false: it was given up already
+    // What a full disk refuses is tried again in the ballast's room.
+    Result<> with_ballast(const std::function<Result<>()>& write) const;
     void restore_ballast() const;  // where the disk has room
 
 private:

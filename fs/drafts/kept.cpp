@@ -121,9 +121,7 @@ SealContext offline_context(Store& store) {
     auto config = load_config(store.config_path());
     return {store,
             [&store](const CatalogThread::Change& change) {
-                auto written = store.catalog().write(change);
-                bool full = !written && written.error().code == ENOSPC;
-                return full && store.release_ballast() ? store.catalog().write(change) : written;
+                return store.with_ballast([&] { return store.catalog().write(change); });
             },
             config ? config->never_keep : Config::built_in().never_keep};
 }

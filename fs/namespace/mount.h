@@ -47,6 +47,12 @@ struct Mount {
     EarlyHashing early{store, executor, kernel};
     std::function<nlohmann::json()> status;  // for .art/status.json; the daemon knows it
 
+    // What the kernel knows of a name in an artifact's directory that is gone, it shall forget.
+    void forget_name(const ArtifactId& artifact, const std::string& name) {
+        auto node = session.find_synthetic({.place = Place::artifact, .artifact = artifact});
+        if (node) kernel.invalidate_entry(*node, name);
+    }
+
     // Makes `change` durable, then runs `done` on the dispatch thread. On a full disk the ballast
     // is given up for it: what is written here is little, and lets others give space back.
     void write(CatalogThread::Change change, std::function<void(Result<>)> done) {

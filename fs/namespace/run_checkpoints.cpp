@@ -205,10 +205,8 @@ void RunKeeper::shut_down() {
         last.drafts.push_back({serial, draft_record(view, DraftState::abandoned, why),
                                mount_.session.take_dirty_rows(serial), true, false});
     }
-    auto write = [&] { return mount_.catalog.write([&](WriteTxn& txn) { last.write(txn); }); };
-    auto written = write();
-    if (!written && written.error().code == ENOSPC && mount_.store.release_ballast())
-        written = write();
+    auto written = mount_.store.with_ballast(
+        [&] { return mount_.catalog.write([&](WriteTxn& txn) { last.write(txn); }); });
     if (!written) spdlog::error("the last checkpoint failed: {}", written.error().message);
 }
 

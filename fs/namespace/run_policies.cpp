@@ -160,9 +160,7 @@ void RunKeeper::swept(const std::vector<RunId>& dropped,
     }
     for (const auto& version : deleted) {
         mount_.loader.put(version);
-        auto parent =
-            mount_.session.find_synthetic({.place = Place::artifact, .artifact = version.artifact});
-        if (parent) mount_.kernel.invalidate_entry(*parent, "v" + std::to_string(version.number));
+        mount_.forget_name(version.artifact, "v" + std::to_string(version.number));
     }
 }
 
