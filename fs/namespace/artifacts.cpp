@@ -75,7 +75,7 @@ Result<EntryReply> Filesystem::make_artifact(Request& request, const std::string
     record.created = now();
     record.uid = request.uid;
     record.gid = request.gid;
-    record.mode = mode & 01777;
+    record.mode = mode & kept_modes;
     if (auto type = mount_.config.policy(name, "").type) record.type = *type;
     HistoryEntry made{record.created, user_name(request.uid), "create", artifact_detail(record)};
     made.detail["type"] = record.type;
@@ -98,7 +98,7 @@ Result<Attr> Filesystem::set_owner(Request& request, NodeId node, const Syntheti
     if (!changes || request.did(step_recorded)) return attr_of(what, node);
     if (mount_.options.read_only) return fail(EROFS, "the mount is read-only");
     auto apply = [&](auto& of) {
-        if (wanted.mode) of.mode = *wanted.mode & 01777;
+        if (wanted.mode) of.mode = *wanted.mode & kept_modes;
         if (wanted.uid) of.uid = *wanted.uid;
         if (wanted.gid) of.gid = *wanted.gid;
     };

@@ -44,7 +44,7 @@ OverlayNode Filesystem::new_node(const Request& request, const View& view,
     OverlayNode node;
     node.number = view.overlay.next_number();
     node.kind = kind;
-    node.attributes.mode = mode & 01777;  // set-uid and set-gid bits never get into a store
+    node.attributes.mode = mode & kept_modes;
     node.attributes.uid = request.uid;
     node.attributes.gid = request.gid;
     node.attributes.mtime = node.ctime = now();

@@ -40,8 +40,11 @@ struct DirRef {
     bool operator==(const DirRef&) const = default;
 };
 
+// Set-user-ID and set-group-ID never get into a store.
+constexpr std::uint32_t kept_modes = 01777;
+
 struct Attributes {
-    std::uint32_t mode = 0644;  // permission bits only (07777)
+    std::uint32_t mode = 0644;  // of kept_modes
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     Time mtime{};

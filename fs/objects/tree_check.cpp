@@ -9,8 +9,6 @@ namespace {
 
 // No path of PATH_MAX bytes names what is deeper, and recursion has room for it.
 constexpr unsigned most_levels = 2048;
-// Set-user-ID and set-group-ID are never kept.
-constexpr std::uint32_t modes_kept = 01777;
 
 bool is_file_name(const std::string& name) {
     return !name.empty() && name != "." && name != ".." && name.size() <= 255 &&
@@ -19,7 +17,7 @@ bool is_file_name(const std::string& name) {
 
 std::string wrong_in(const Entry& entry) {
     if (!is_file_name(entry.name)) return "has an impossible name";
-    if ((entry.attributes.mode & ~modes_kept) != 0) return "has a mode that no draft can have";
+    if ((entry.attributes.mode & ~kept_modes) != 0) return "has a mode that no draft can have";
     for (const auto& [name, value] : entry.attributes.xattrs)
         if (!name.starts_with("user.")) return "has an attribute that no draft can have";
     bool link = entry.kind == Kind::symlink;
