@@ -7,7 +7,6 @@
 #include "command.h"
 #include "drafts/draft_files.h"
 #include "lineage/event_media.h"
-#include "printed.h"
 #include "ref.h"
 
 namespace artfs {
@@ -44,12 +43,12 @@ int cat_object(const Store& store, const Digest& digest) {
 
 int cat_of_run(Reader& reader, const std::string& name, const std::string& path) {
     auto run = find_run(reader.txn(), reader.project(), name);
+    const auto unsealed = draft_files(reader.reading(), run);
     std::optional<RunMedia> found;
-    if (auto file = data_file_of(reader, run, path))
+    if (auto file = data_file(reader.reading(), run, unsealed, path))
         found = RunMedia{"", "", 0, {}, *file, 0, UINT64_MAX};
     if (!found && path.starts_with("events/"))
-        for (const auto& media :
-             event_media(reader.reading(), run, draft_files(reader.reading(), run)))
+        for (const auto& media : event_media(reader.reading(), run, unsealed))
             if (media.path() == path) found = media;
     if (!found)
         throw Failure(exit_not_found, "run " + run.name + " has no file '" + path +

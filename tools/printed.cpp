@@ -65,19 +65,6 @@ nlohmann::json as_json(const std::vector<Piece>& pieces) {
 
 }  // namespace
 
-std::optional<WrittenFile> data_file_of(Reader& reader, const RunRecord& run,
-                                        const std::string& path) {
-    auto at = reader.reading();
-    if (run.data) {
-        auto found = find_path(at.nodes, at.txn.snapshot(*run.data).root, path);
-        if (!found || found->entry.kind != Kind::file) return std::nullopt;
-        return WrittenFile{"", path, found->entry.size, found->entry.digest, {}};
-    }
-    for (auto& file : draft_files(at, run))
-        if (file.artifact.empty() && file.path == path) return file;
-    return std::nullopt;
-}
-
 void output_options(po::options_description& options) {
     options.add_options()("times", po::bool_switch(), "when each line was printed, and where")(
         "json", po::bool_switch(), "one JSON document");
@@ -86,16 +73,22 @@ void output_options(po::options_description& options) {
 int run_output(const Arguments& arguments) {
     Reader reader(arguments);
     auto run = find_run(reader.txn(), reader.project(), parse_ref(arguments.positional[0]).name);
+    const auto unsealed = draft_files(reader.reading(), run);
     auto text_in = [&](const char* path) {
-        auto file = data_file_of(reader, run, path);
+        auto file = data_file(reader.reading(), run, unsealed, path);
         return file ? read_written(reader.store(), *file, 0, UINT64_MAX) : std::string();
     };
     auto text = text_in("output.log");
+    if (!arguments.flag("json") && !arguments.flag("times")) {
+        show_text(text);
+        return exit_done;
+    }
     auto times = text_in("output.times");
+    auto pieces = pieces_of(text, times);
     if (arguments.flag("json"))
-        show_json(as_json(pieces_of(text, times)));
+        show_json(as_json(pieces));
     else
-        show_text(arguments.flag("times") ? with_times(pieces_of(text, times)) : text);
+        show_text(with_times(pieces));
     return exit_done;
 }
 

@@ -9,6 +9,7 @@
 #include "lineage/resources.h"
 #include "lineage/run_facts.h"
 #include "lineage/text.h"
+#include "lineage/written_files.h"
 
 namespace artfs {
 
@@ -54,12 +55,10 @@ std::vector<std::string> run_names(const ReadTxn& txn, const std::set<RunId>& id
     return names;
 }
 
-// A file of a run's data, by path.
-std::optional<std::string> data_file(const Reading& at, const RunRecord& run, const char* path) {
-    if (!run.data) return std::nullopt;
-    auto found = find_path(at.nodes, at.txn.snapshot(*run.data).root, path);
-    if (!found || found->entry.kind != Kind::file) return std::nullopt;
-    return object_text(at.store, found->entry.digest);
+// Of a file of a run's sealed data.
+std::optional<std::string> data_text(const Reading& at, const RunRecord& run, const char* path) {
+    auto file = data_file(at, run, {}, path);
+    return file ? object_text(at.store, *file->object) : std::nullopt;
 }
 
 Json text_lists(const std::vector<std::vector<std::string>>& commands) {
@@ -284,7 +283,7 @@ namespace {
 void add_results(const Reading& at, const RunRecord& run, const Json& live_summary,
                  Json& document) {
     document["summary"] = Json::object();
-    if (auto text = data_file(at, run, "summary.json")) document["summary"] = parse_metadata(*text);
+    if (auto text = data_text(at, run, "summary.json")) document["summary"] = parse_metadata(*text);
     if (live_summary.is_object()) document["summary"] = live_summary;
     document["confirmed"] = logs_of(at, run, LogKind::confirmed);
     document["drafts"] = drafts_of(at, run);
@@ -314,7 +313,7 @@ Json run_facts(const Reading& at, const RunRecord& run, const Json& live_config,
     for (const auto& [name, value] : run.environment)
         document["environment"][name] = lossy_utf8(value);
     document["config"] = run.config.is_object() ? run.config : Json::object();
-    if (auto text = data_file(at, run, "config.json"))
+    if (auto text = data_text(at, run, "config.json"))
         document["config"].update(parse_metadata(*text));
     if (live_config.is_object()) document["config"].update(live_config);
     add_results(at, run, live_summary, document);

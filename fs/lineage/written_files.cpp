@@ -65,6 +65,19 @@ void each_written(const Reading& at, const RunRecord& run, const std::vector<Wri
     for (const auto& file : unsealed) visit(file);
 }
 
+std::optional<WrittenFile> data_file(const Reading& at, const RunRecord& run,
+                                     const std::vector<WrittenFile>& unsealed,
+                                     const std::string& path) {
+    if (run.data) {
+        auto found = find_path(at.nodes, at.txn.snapshot(*run.data).root, path);
+        if (!found || found->entry.kind != Kind::file) return std::nullopt;
+        return WrittenFile{"", path, found->entry.size, found->entry.digest, {}};
+    }
+    for (const auto& file : unsealed)
+        if (file.artifact.empty() && file.path == path) return file;
+    return std::nullopt;
+}
+
 std::string read_written(const Store& store, const WrittenFile& file, std::uint64_t from,
                          std::uint64_t most) {
     auto open = opened(store, file);

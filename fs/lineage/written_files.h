@@ -28,6 +28,11 @@ struct WrittenFile {
 void each_written(const Reading& at, const RunRecord& run, const std::vector<WrittenFile>& unsealed,
                   const std::function<void(const WrittenFile&)>& visit);
 
+// One of the run's data: looked up, however many files the run wrote.
+std::optional<WrittenFile> data_file(const Reading& at, const RunRecord& run,
+                                     const std::vector<WrittenFile>& unsealed,
+                                     const std::string& path);
+
 // At most `most` bytes from `from`; less where the file ends, nothing where it is gone.
 std::string read_written(const Store& store, const WrittenFile& file, std::uint64_t from,
                          std::uint64_t most);
