@@ -73,14 +73,6 @@ std::string quoted(const std::string& value) {
     return text + "'";
 }
 
-Json ask_live_daemon(const Site& site, const Json& request) {
-    auto reply = ask_daemon(site, request);
-    if (!reply)
-        throw Failure(exit_refused,
-                      "nothing of " + site.store.string() + " is mounted: art mount first");
-    return *reply;
-}
-
 }  // namespace
 
 Json beginning(const Arguments& arguments) {

@@ -77,12 +77,7 @@ void merge_assignment(const std::string& word, Json& merge) {
 
 }  // namespace
 
-Json json_file(const std::string& path) {
-    auto value = Json::parse(text_of_file(path, "a JSON object"), nullptr, false);
-    if (!value.is_object())
-        throw Failure(exit_usage, "'" + path + "' holds no JSON object: write {\"key\": value}");
-    return value;
-}
+Json json_file(const std::string& path) { return Json::parse(object_text_of_file(path)); }
 
 int run_describe(const Arguments& arguments) {
     auto subject = find_subject(arguments, arguments.positional[0], Detail::brief);

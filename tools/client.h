@@ -20,4 +20,8 @@ std::optional<nlohmann::json> ask_daemon(
     const Site& site, nlohmann::json request,
     const std::function<void(const nlohmann::json&)>& progress = nullptr);
 
+// The same, where nothing can be done without a daemon: none is a Failure too.
+nlohmann::json ask_live_daemon(const std::filesystem::path& store, const nlohmann::json& request);
+nlohmann::json ask_live_daemon(const Site& site, const nlohmann::json& request);
+
 }  // namespace artfs

@@ -17,6 +17,13 @@ std::string text_of_file(const std::string& path, const char* what) {
     return value_of(read_file(path));
 }
 
+std::string object_text_of_file(const std::string& path) {
+    auto text = text_of_file(path, "a JSON object");
+    if (!nlohmann::json::parse(text, nullptr, false).is_object())
+        throw Failure(exit_usage, "'" + path + "' holds no JSON object: write {\"key\": value}");
+    return text;
+}
+
 void check_output(const fs::path& file) {
     std::error_code error;
     if (fs::is_directory(file, error))

@@ -13,6 +13,9 @@ namespace artfs {
 // The bytes of a file; `what` is what it should hold, like "metadata".
 std::string text_of_file(const std::string& path, const char* what);
 
+// The same of one that must hold a JSON object.
+std::string object_text_of_file(const std::string& path);
+
 // Refuses what no file can be written to.
 void check_output(const std::filesystem::path& file);
 

@@ -257,22 +257,16 @@ int run_run(const Arguments& arguments) {
     Child child = start(arguments.command);
     child_pid = child.pid;
     request["pid"] = child.pid;
-    std::optional<Json> reply;
+    Json reply;
     try {
-        reply = ask_daemon(site, request);
+        reply = ask_live_daemon(site, request);
     } catch (const Failure&) {
         child.go.reset();
         waitpid(child.pid, nullptr, 0);
         throw;
     }
-    if (!reply) {
-        child.go.reset();
-        waitpid(child.pid, nullptr, 0);
-        throw Failure(exit_refused,
-                      "nothing of " + site.store.string() + " is mounted: art mount first");
-    }
-    std::string name = (*reply)["name"];
-    std::string mountpoint = (*reply)["mount"];
+    std::string name = reply["name"];
+    std::string mountpoint = reply["mount"];
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH}) {
         struct sigaction action {};
         action.sa_handler = forward;
@@ -284,7 +278,7 @@ int run_run(const Arguments& arguments) {
              config ? config->limits.output_log : Limits().output_log);
     std::string settings;
     for (const auto& [key, value] :
-         std::map<std::string, std::string>{{"ART_RUN", (*reply)["id"]},
+         std::map<std::string, std::string>{{"ART_RUN", reply["id"]},
                                             {"ART_MOUNT", mountpoint},
                                             {"ART_STORE", site.store.string()}})
         settings.append(key).append(1, '\0').append(value).append(1, '\0');
@@ -298,7 +292,7 @@ int run_run(const Arguments& arguments) {
     }
     log.close();
     ask_daemon(site, {{"op", "run-end"},
-                      {"id", (*reply)["id"]},
+                      {"id", reply["id"]},
                       {"wait_status", status},
                       {"resources", resources_json(reaper.figures())}});
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -76,6 +76,24 @@ std::optional<nlohmann::json> ask_daemon(
     return ask_daemon(site.store, request, progress);
 }
 
+namespace {
+nlohmann::json live_answer(std::optional<nlohmann::json> reply,
+                           const std::filesystem::path& store) {
+    if (!reply)
+        throw Failure(exit_refused,
+                      "nothing of " + store.string() + " is mounted: art mount first");
+    return std::move(*reply);
+}
+}  // namespace
+
+nlohmann::json ask_live_daemon(const std::filesystem::path& store, const nlohmann::json& request) {
+    return live_answer(ask_daemon(store, request), store);
+}
+
+nlohmann::json ask_live_daemon(const Site& site, const nlohmann::json& request) {
+    return live_answer(ask_daemon(site, request), site.store);
+}
+
 std::optional<MountRow> mount_at(const fs::path& path) {
     std::optional<MountRow> found;
     for (auto& mount : artfs_mounts())

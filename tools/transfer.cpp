@@ -46,13 +46,8 @@ Json put_request(const Arguments& arguments, const Site& site) {
     request["cwd"] = lossy_utf8(fs::current_path(gone).string());
     for (const char* key : {"type", "description"})
         if (arguments.has(key)) request[key] = lossy_utf8(arguments.text(key));
-    if (arguments.has("metadata")) {
-        auto text = text_of_file(arguments.text("metadata"), "a JSON object");
-        if (!Json::parse(text, nullptr, false).is_object())
-            throw Failure(exit_usage, "'" + arguments.text("metadata") +
-                                          "' holds no JSON object: write {\"key\": value}");
-        request["metadata"] = text;
-    }
+    if (arguments.has("metadata"))
+        request["metadata"] = object_text_of_file(arguments.text("metadata"));
     return request;
 }
 

@@ -60,9 +60,7 @@ Plan plan_of(const Arguments& arguments) {
     std::string label = ref.name + ":v" + std::to_string(version.number);
     auto run = maker_of(txn, version, label);
     check_repeatable(run);
-    if (!ask_daemon(reader.site().store, {{"op", "status"}}))
-        throw Failure(exit_refused, "nothing of " + reader.site().store.string() +
-                                        " is mounted: art mount first");
+    ask_live_daemon(reader.site().store, {{"op", "status"}});
     auto pins = inputs_of(txn, run);
     pin_outputs(txn, run, pins);
     std::string name = "verify-" + RunId::make().text();

@@ -30,11 +30,8 @@ int run_why(const Arguments& arguments) {
         site.project = project_of(*mount);
         request["path"] = path.lexically_relative(mount->where).string();
     }
-    auto reply = ask_daemon(site, request);
-    if (!reply)
-        throw Failure(exit_refused,
-                      "nothing of " + site.store.string() + " is mounted: art mount first");
-    const auto& why = (*reply)["why"];
+    const auto reply = ask_live_daemon(site, request);
+    const auto& why = reply.at("why");
     if (arguments.flag("json")) {
         show_json(why);
         return exit_done;
