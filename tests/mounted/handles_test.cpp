@@ -124,11 +124,7 @@ TEST_CASE("A launcher's children that close its handles on exec are not waited f
 }
 
 TEST_CASE("A launcher that becomes a program closes what it has opened", "[handles]") {
-    TestMount mount;
-    mount.umount();
-    std::ofstream(mount.store() / "config.toml", std::ios::app)
-        << "launchers = [\"+\", \"hold\"]\n";
-    mount.mount();
+    Configured mount("launchers = [\"+\", \"hold\"]\n");
     std::ofstream(mount.directory() / "hold")
         << "import os\n"
            "os.open('b/latest/x', os.O_WRONLY | os.O_CREAT)\n"  // closed by execve

@@ -98,6 +98,12 @@ TestMount::TestMount(std::vector<std::string> mount_options) : options_(std::mov
     mount();
 }
 
+Configured::Configured(const std::string& text) {
+    umount();
+    std::ofstream(store() / "config.toml", std::ios::app) << text;
+    mount();
+}
+
 TestMount::~TestMount() {
     std::string command = quoted(program("art")) + " umount --lazy " + quoted(mountpoint_) +
                           " --store " + quoted(store_);

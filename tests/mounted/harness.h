@@ -65,3 +65,8 @@ private:
     std::filesystem::path mountpoint_;
     std::vector<std::string> options_;
 };
+
+// Whose store's configuration says this, besides what the harness says.
+struct Configured : TestMount {
+    explicit Configured(const std::string& text);
+};

@@ -8,15 +8,6 @@ using Names = std::vector<std::string>;
 
 namespace {
 
-// A mount whose store says this, besides what the harness says.
-struct Configured : TestMount {
-    explicit Configured(const std::string& text) {
-        umount();
-        std::ofstream(store() / "config.toml", std::ios::app) << text;
-        mount();
-    }
-};
-
 // Waits until `art log ARTIFACT` has so many versions.
 void await_versions(const TestMount& mount, const std::string& artifact, std::size_t count) {
     for (int i = 0; i < 600; ++i) {
