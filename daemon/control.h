@@ -104,10 +104,14 @@ private:
     Json commit_kept(const RunId& run, const Project& project, bool keep, bool again);
     Json replace(const Json& request, const Project& project);
 
-    // Runs `ask` on the project's dispatch thread and waits until it has called what it was given.
+    // Runs `ask` on the project's dispatch thread and waits until it has called what it was given,
+    // and the session keeps what changed: another worker would not know of it else.
     template <class T>
     static Result<T> on_dispatch(const Project& project,
                                  std::function<void(std::function<void(Result<T>)>)> ask);
+    // As on_dispatch, one project after the other.
+    Result<> on_every_dispatch(
+        const std::function<void(const Project&, std::function<void(Result<bool>)>)>& ask);
     struct Named {
         RunId id;
         bool live = false;
@@ -131,8 +135,13 @@ Result<T> ControlServer::on_dispatch(const Project& project,
                                      std::function<void(std::function<void(Result<T>)>)> ask) {
     auto promise = std::make_shared<std::promise<Result<T>>>();
     auto future = promise->get_future();
-    project->executor->post([ask = std::move(ask), promise] {
-        ask([promise](Result<T> result) { promise->set_value(std::move(result)); });
+    project->executor->post([&executor = *project->executor, ask = std::move(ask), promise] {
+        ask([&executor, promise](Result<T> result) {
+            // What is posted now runs after the loop's next commit.
+            executor.post([promise, result = std::move(result)]() mutable {
+                promise->set_value(std::move(result));
+            });
+        });
     });
     // When the mount ends, what was posted is never run.
     while (future.wait_for(control_poll) != std::future_status::ready)

@@ -111,15 +111,25 @@ nlohmann::json ControlServer::answer_project(const Json& request, const Peer& pe
     return refusal(2, "unknown request '" + op + "': the daemon is another version than art");
 }
 
-nlohmann::json ControlServer::settle() {
+Result<> ControlServer::on_every_dispatch(
+    const std::function<void(const Project&, std::function<void(Result<bool>)>)>& ask) {
     for (const auto& project : mounts_.projects()) {
-        auto settled =
-            on_dispatch<bool>(project, [project](std::function<void(Result<bool>)> done) {
-                project->runs.settle_all([done] { done(true); });
+        auto answered =
+            on_dispatch<bool>(project, [&ask, project](std::function<void(Result<bool>)> done) {
+                ask(project, std::move(done));
             });
         // A project that is unmounted meanwhile has made all of it durable.
-        if (!settled && settled.error().code != ESHUTDOWN) return refusal(settled.error());
+        if (!answered && answered.error().code != ESHUTDOWN)
+            return tl::unexpected(answered.error());
     }
+    return {};
+}
+
+nlohmann::json ControlServer::settle() {
+    auto settled = on_every_dispatch([](const Project& project, auto done) {
+        project->runs.settle_all([done] { done(true); });
+    });
+    if (!settled) return refusal(settled.error());
     return {{"ok", true}};
 }
 
@@ -223,6 +233,9 @@ nlohmann::json ControlServer::run_end(const Json& request, const Peer& peer,
         return refusal(4, "the run is another user's");
     served_.runs.ended(run, request.value("wait_status", 0),
                        resources_from(request.value("resources", Json::object())));
+    // Behind what they were just told of it.
+    auto kept = on_every_dispatch([](const Project& /*project*/, const auto& done) { done(true); });
+    if (!kept) return refusal(kept.error());
     return {{"ok", true}};
 }
 

@@ -1,4 +1,5 @@
 // What fails in the middle of a mount's life is borne: data goes another way, or nobody notices.
+#include <signal.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -180,4 +181,39 @@ TEST_CASE("Without memory for the session the mount goes on, and loses nothing w
     CHECK(mount->ok("cat a/latest/z a/latest/d/y") == "342");
     CHECK(mount->json("ls a").size() == 2);
     CHECK(mount->art("fsck").status == 0);
+}
+
+TEST_CASE("Nobody is told of what the session does not keep yet", "[faults]") {
+    if (geteuid() != 0) return;
+    FaultyMount mount;
+    mount->ok("mkdir a");
+    // Waits until the session is to be written, and ends the worker before it is.
+    auto die_unkept = [&](pid_t worker) {
+        while (!fs::exists(mount.faults() / "holding")) usleep(1000);
+        usleep(200'000);  // for the answer that must not come
+        REQUIRE(::kill(worker, SIGKILL) == 0);
+        mount.off("holding");
+        mount.off("held");
+    };
+    auto outside = mount->directory().string();
+    auto worker = mount->worker_pid();
+    mount.on("held");
+    Alongside run(*mount,
+                  "art run --name kept -- sh -c 'echo 1 > a/latest/x; touch $0/written; "
+                  "while [ ! -e $0/go ]; do sleep 0.01; done; exit 3' " +
+                      outside);
+    die_unkept(worker);
+    while (!fs::exists(mount->directory() / "written")) usleep(1000);
+    worker = mount->worker_pid();
+    mount.on("held");
+    std::ofstream(mount->directory() / "go") << "";
+    die_unkept(worker);
+    auto ran = run.finish();
+    INFO(ran.err);
+    CHECK(ran.status == 3);
+    auto runs = mount->json("runs --all");
+    INFO(runs.dump());
+    REQUIRE(runs.size() == 1);
+    CHECK(runs.at(0).at("name") == "kept");
+    CHECK(runs.at(0).at("exit_code") == 3);
 }

@@ -3,7 +3,9 @@
 //
 //   passthrough   the kernel refuses to pass files through
 //   memory        there is no memory for the session
+//   held          the session is not written before the file is gone; "holding" says that it waits
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,11 +18,12 @@
 
 namespace {
 
-bool is_on(const char* fault) {
+std::string path_of(const char* fault) {
     const char* directory = std::getenv("ARTFS_TEST_FAULTS");
-    return directory != nullptr &&
-           access((std::string(directory) + "/" + fault).c_str(), F_OK) == 0;
+    return directory == nullptr ? "" : std::string(directory) + "/" + fault;
 }
+
+bool is_on(const char* fault) { return access(path_of(fault).c_str(), F_OK) == 0; }
 
 bool is_session(int fd) {
     char name[64] = {};
@@ -52,6 +55,10 @@ extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
     if (is_on("memory") && is_session(fd)) {
         errno = ENOSPC;
         return -1;
+    }
+    while (is_on("held") && is_session(fd)) {
+        close(open(path_of("holding").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        usleep(1000);
     }
     static auto* next =
         reinterpret_cast<ssize_t (*)(int, const void*, size_t, off_t)>(dlsym(RTLD_NEXT, "pwrite"));
