@@ -22,7 +22,8 @@ constexpr std::uint32_t layout = 2;
 constexpr std::size_t header_bytes = 4096;
 // Of a sparse file: no region grows into the other.
 constexpr std::uint64_t region_bytes = std::uint64_t{1} << 40U;
-constexpr std::uint64_t smallest_compaction = 16U << 20U;
+// What a worker that follows another has to read, beside the snapshot: some 50 ms.
+constexpr std::uint64_t smallest_compaction = 4U << 20U;
 constexpr std::size_t answers_kept = 64;
 constexpr std::uint32_t crashes_allowed = 2;
 
@@ -134,8 +135,7 @@ void Journal::commit(const Session& session) {
     if (pending_.empty()) return;
     auto active = header_->active.load();
     auto length = header_->committed[active].load();
-    if (length + pending_.size() > smallest_compaction + 2 * snapshot_bytes_)
-        return compact(session);
+    if (length + pending_.size() > smallest_compaction + snapshot_bytes_) return compact(session);
     // By write and not through a mapping: without memory that is an error and no SIGBUS.
     if (!write_at(memory_.get(), pending_, region_at(active) + length)) {
         if (!std::exchange(told_full_, true))

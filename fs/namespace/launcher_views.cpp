@@ -28,9 +28,6 @@ std::string view_name(const Launcher& launcher) {
     return name + "-" + std::to_string(launcher.process.pid);
 }
 
-// Of those whose launcher is gone, which show the head.
-constexpr std::size_t left_views_kept = 256;
-
 bool shows_more_than_the_head(const View& view) { return view.draft || view.directories; }
 
 }  // namespace
@@ -376,9 +373,7 @@ void RunKeeper::try_to_end_shared(const RunId& run) {
 
 void RunKeeper::close_left_views() {
     if (launchers_.empty()) return;
-    std::set<std::uint32_t> open;
-    for (const auto& [fh, handle] : mount_.session.handles())
-        if (const auto* view = mount_.session.view_of(handle.node)) open.insert(view->serial);
+    const auto open = views_with_handles();
     std::erase_if(launcher_views_,
                   [&](auto serial) { return mount_.session.view(serial) == nullptr; });
     std::vector<std::uint32_t> left;
@@ -390,8 +385,7 @@ void RunKeeper::close_left_views() {
         if (!view.readers.empty() || mount_.session.run(view.run) != nullptr) continue;
         left.push_back(serial);
     }
-    // Others may be on their way through the newest, or have their working directory there.
-    left.resize(left.size() - std::min(left.size(), left_views_kept));
+    left.resize(left.size() - std::min(left.size(), newest_views_kept));
     for (auto serial : left) {
         mount_.session.apply(0, ClosedView{serial});
         launcher_views_.erase(serial);

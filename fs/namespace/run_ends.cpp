@@ -13,6 +13,7 @@ namespace {
 // Asked again so long after an exit: a parent that waits for its child reaps it at once.
 constexpr unsigned status_retry_ms[] = {1, 10, 100};
 constexpr unsigned step_settled = 1;
+constexpr std::size_t past_views_step = 256;
 }  // namespace
 
 void RunKeeper::poll_exits() {
@@ -178,6 +179,32 @@ void RunKeeper::drop_run(const RunId& run) {
         mount_.keeper.drop(held_name(root));
     }
     close_left_views();
+    close_past_views();
+}
+
+std::set<std::uint32_t> RunKeeper::views_with_handles() const {
+    std::set<std::uint32_t> open;
+    for (const auto& [fh, handle] : mount_.session.handles())
+        if (const auto* view = mount_.session.view_of(handle.node)) open.insert(view->serial);
+    return open;
+}
+
+// Else the session grows with every run there ever was, and so does the time that the next worker
+// takes to learn it. As long as a process of a run may come back, it finds the run's views.
+void RunKeeper::close_past_views() {
+    const auto& views = mount_.session.views();
+    if (views.size() < past_views_looked_at_ + past_views_step) return;
+    const auto past = mount_.session.past_runs();
+    const auto open = views_with_handles();
+    std::vector<std::uint32_t> over;
+    for (const auto& [serial, view] : views) {
+        if (view.kind == ViewKind::launcher || view.draft || !view.readers.empty()) continue;
+        if (mount_.session.run(view.run) != nullptr || past.contains(view.run)) continue;
+        if (!open.contains(serial)) over.push_back(serial);
+    }
+    over.resize(over.size() - std::min(over.size(), newest_views_kept));
+    for (auto serial : over) mount_.session.apply(0, ClosedView{serial});
+    past_views_looked_at_ = views.size();
 }
 
 void RunKeeper::wake(const RunId& run, int error) {

@@ -267,7 +267,12 @@ private:
     std::uint32_t leave_launcher_view(const RunId& run, std::uint32_t serial);
     bool others_write(const RunId& run) const;
     void try_to_end_shared(const RunId& run);
+    // Of views that nobody needs these stay: others may be on their way through, or stand there.
+    static constexpr std::size_t newest_views_kept = 256;
     void close_left_views();
+    std::set<std::uint32_t> views_with_handles() const;
+    // Of runs that are over for good: looked through again when there are some hundred more.
+    void close_past_views();
     // Too many callers at once: the next wait until others are known.
     bool is_crowded() const;
     [[noreturn]] void wait_in_crowd();
@@ -367,6 +372,7 @@ private:
     std::map<ProcessKey, RunId> tools_;
     std::map<RunId, std::chrono::steady_clock::time_point> last_acted_;
     std::set<std::uint32_t> launcher_views_;
+    std::size_t past_views_looked_at_ = 0;  // how many views there were then
     Lending lending_;
     std::uint64_t next_name_ = 0;
     std::uint64_t names_end_ = 0;

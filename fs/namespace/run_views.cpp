@@ -94,6 +94,7 @@ const View& RunKeeper::data_view(const Request& request, const RunId& run) {
 const View* RunKeeper::past_view(const Request& request, const ArtifactState& artifact,
                                  const std::string& run_name) {
     if (const auto* known = mount_.session.find_view(artifact.record.id, run_name)) return known;
+    close_past_views();
     const auto* run = mount_.loader.run(run_name);
     if (run == nullptr) return nullptr;
     View view;

@@ -43,7 +43,7 @@ std::optional<NodeId> Session::find_synthetic(const Synthetic& what) const {
 }
 
 namespace {
-constexpr std::size_t past_runs_kept = 4096;
+constexpr std::size_t past_runs_kept = 1024;
 
 template <class Map, class Key>
 const typename Map::mapped_type* look_up(const Map& map, const Key& key) {
@@ -110,6 +110,12 @@ const Session::PastRun* Session::past_run(const RunId& id) const {
     for (const auto& [root, past] : past_runs_)
         if (past.id == id) return &past;
     return nullptr;
+}
+
+std::set<RunId> Session::past_runs() const {
+    std::set<RunId> ids;
+    for (const auto& [root, past] : past_runs_) ids.insert(past.id);
+    return ids;
 }
 
 std::optional<ProcessKey> Session::root_numbered(pid_t pid, std::uint64_t before_ticks) const {

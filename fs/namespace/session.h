@@ -60,13 +60,14 @@ public:
     // The run that acts for a launcher and has not ended.
     const LiveRun* find_launcher_run(const ProcessKey& launcher) const;
     const std::map<RunId, LiveRun>& runs() const { return runs_; }
-    // Runs that are over, as long as a process of them may come back (the last few thousand).
+    // Runs that are over, as long as a process of them may come back (the last thousand).
     struct PastRun {
         RunId id;
         std::string name;
     };
     const PastRun* past_run(const ProcessKey& root) const;
     const PastRun* past_run(const RunId& id) const;
+    std::set<RunId> past_runs() const;
     // The root of a run, live or past, that had this number last before the time.
     std::optional<ProcessKey> root_numbered(pid_t pid, std::uint64_t before_ticks) const;
     const std::map<std::uint64_t, PendingSeal>& pending_seals() const { return pending_seals_; }

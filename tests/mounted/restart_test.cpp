@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "mounted/harness.h"
+#include "namespace/journal.h"
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
@@ -86,6 +87,19 @@ std::string contents(const fs::path& path) {
     all << file.rdbuf();
     must(!file.bad(), path.c_str());
     return all.str();
+}
+
+// The session of a mount as the next worker would find it.
+artfs::Session session_of(const TestMount& mount) {
+    auto guardian = mount.json("status").at("daemon").at("pid").get<pid_t>();
+    for (const auto& fd : fs::directory_iterator("/proc/" + std::to_string(guardian) + "/fd")) {
+        if (fs::read_symlink(fd.path()).string().find("artfs-session") == std::string::npos)
+            continue;
+        auto journal = artfs::Journal::open(artfs::Fd(open(fd.path().c_str(), O_RDWR | O_CLOEXEC)));
+        REQUIRE(journal);
+        return (*journal)->restore();
+    }
+    throw std::runtime_error("no session is kept");
 }
 
 }  // namespace
@@ -335,4 +349,15 @@ TEST_CASE("every mount of a daemon goes on: another project, and a second place"
     CHECK(mount.json("status").at("mounts").size() == 2);
     CHECK(mount.art("umount " + other).status == 0);
     CHECK(mount.json("status").at("mounts").size() == 1);
+}
+
+TEST_CASE("A session does not grow with the runs that there were", "[G9]") {
+    TestMount mount;
+    mount.ok("mkdir a && actor write a/latest/x 1 && sort a/latest/x");
+    auto first = mount.newest_run("sort");
+    mount.ok("for i in $(seq 2000); do sort a/latest/x; done");
+    CHECK(mount.json("runs --all").size() == 2002);
+    CHECK(session_of(mount).views().size() < 1600);
+    mount.kill_worker();
+    CHECK(mount.ok("cat a/@" + first + "/x") == "1");
 }
