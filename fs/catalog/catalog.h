@@ -134,6 +134,10 @@ public:
     void put(const RunRecord& record);  // also its name and its place in the project's list
     void put(const UseEdge& edge);      // united with what is there
     void erase(const UseEdge& edge);
+    // What was promised turned out to equal a version: uses of it become that one's, and so do
+    // those that are put later, by who has not heard of it.
+    void became(const VersionId& promised, const VersionId& version);
+    void forget_promises();  // when nobody is left who was promised anything
     void put(const LogEdge& edge);
     void put(const DraftRecord& record);
     void put_draft_row(const DraftId& id, std::string_view key, std::string_view value);

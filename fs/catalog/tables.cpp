@@ -16,7 +16,8 @@
 //   drafts          id                              CBOR DraftRecord
 //   draft_rows      draft key                       drafts/ knows the form
 //   records         digest                          nodes and snapshots of trees (tree_format.cpp)
-//   settings        key                             value; "counter/NAME": u64(next)
+//   settings        key                             value; "counter/NAME": u64(next), "became/ID":
+//   version
 #include <cstring>
 
 #include "base/bytes.h"
@@ -328,21 +329,50 @@ void WriteTxn::put(const RunRecord& record) {
     state_->put(run_list_table, named_key(record.project, record.id.view()), "");
 }
 
+namespace {
+constexpr std::string_view promises = "became/";
+
+std::string promise_key(const VersionId& promised) {
+    return std::string(promises).append(promised.view());
+}
+}  // namespace
+
 void WriteTxn::put(const UseEdge& use) {
-    std::string key = edge(use.run.view(), use.segment, use.version.view());
     UseEdge all = use;
+    if (!state_->get(version_ids_table, use.version.view()))
+        if (auto version = state_->get(settings_table, promise_key(use.version)))
+            all.version = VersionId::from_bytes(*version).value_or(use.version);
+    std::string key = edge(all.run.view(), all.segment, all.version.view());
     if (auto known = state_->get(uses_table, key)) {
         auto before = decode_use(key, *known);
         all.ranks |= before.ranks;
         all.metadata = all.metadata || before.metadata;
     }
     state_->put(uses_table, key, encode_use(all));
-    state_->put(used_by_table, back_edge(use.version, use.run, use.segment), "");
+    state_->put(used_by_table, back_edge(all.version, all.run, all.segment), "");
 }
 
 void WriteTxn::erase(const UseEdge& use) {
     state_->erase(uses_table, edge(use.run.view(), use.segment, use.version.view()));
     state_->erase(used_by_table, back_edge(use.version, use.run, use.segment));
+}
+
+void WriteTxn::became(const VersionId& promised, const VersionId& version) {
+    if (version == promised) return;
+    state_->put(settings_table, promise_key(promised), version.view());
+    for (const auto& use : users_of(promised)) {
+        erase(use);
+        put(use);
+    }
+}
+
+void WriteTxn::forget_promises() {
+    std::vector<std::string> keys;
+    state_->scan(settings_table, promises, [&](std::string_view key, std::string_view) {
+        keys.emplace_back(key);
+        return true;
+    });
+    for (const auto& key : keys) state_->erase(settings_table, key);
 }
 
 void WriteTxn::put(const LogEdge& log) {

@@ -54,6 +54,7 @@ void remove_staging(const Store& store, const std::vector<FrozenDraft>& drafts) 
 
 Result<> record_lost_runs(const SealContext& context) {
     return context.write([](WriteTxn& txn) {
+        txn.forget_promises();
         for (const auto& project : txn.projects()) {
             std::vector<RunRecord> lost;
             txn.runs(project, [&](const RunRecord& run) {

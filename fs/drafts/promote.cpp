@@ -21,13 +21,4 @@ void promote(SealOrder& order, HashedFiles& known, const Promotion& promotion) {
         if (base.version == promotion.promised) base = promotion.base;
 }
 
-void move_uses(WriteTxn& txn, const VersionId& promised, const VersionId& version) {
-    if (version == promised) return;
-    for (auto use : txn.users_of(promised)) {
-        txn.erase(use);
-        use.version = version;
-        txn.put(use);
-    }
-}
-
 }  // namespace artfs

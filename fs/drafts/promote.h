@@ -10,7 +10,4 @@ namespace artfs {
 // An order that waits, and what it knows of its files.
 void promote(SealOrder& order, HashedFiles& known, const Promotion& promotion);
 
-// Uses of what was promised become uses of the version that it turned out to equal.
-void move_uses(WriteTxn& txn, const VersionId& promised, const VersionId& version);
-
 }  // namespace artfs

@@ -166,7 +166,7 @@ void resolve_frozen(WriteTxn& txn, std::vector<DraftRecord>& built, Promotion& p
 // memory (Session does the same).
 void translate(WriteTxn& txn, Promotion promotion) {
     const VersionId version = *promotion.base.version;
-    move_uses(txn, promotion.promised, version);
+    txn.became(promotion.promised, version);
     auto built = txn.drafts();
     std::erase_if(built, [&](const DraftRecord& record) {
         return !record.base.version || txn.version(*record.base.version).has_value();

@@ -206,14 +206,7 @@ void SealQueue::promote(const Promotion& promotion) {
     mount_.session.apply(0, Promoted{promotion, seals_.empty()});
     const VersionId promised = promotion.promised;
     const VersionId version = *promotion.base.version;
-    if (version == promised) return;
-    if (on_another_version) on_another_version(promised, version);
-    // A checkpoint that was on its way meanwhile may have written what was promised.
-    mount_.write([promised, version](WriteTxn& txn) { move_uses(txn, promised, version); },
-                 [](const Result<>& written) {
-                     if (!written)
-                         spdlog::error("uses were not corrected: {}", written.error().message);
-                 });
+    if (version != promised && on_another_version) on_another_version(promised, version);
 }
 
 void SealQueue::failed(const Shared& seal, const Error& error) {

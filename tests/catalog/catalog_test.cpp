@@ -142,6 +142,33 @@ TEST_CASE("a run's record and edges come back, and use edges of a version unite"
     CHECK(txn->logs_of(RunId::make()).empty());
 }
 
+TEST_CASE("uses of what was promised are the version's that it became, also those put later") {
+    Scratch scratch;
+    auto catalog = open_catalog(scratch);
+    auto promised = VersionId::make();
+    auto other = VersionId::make();
+    auto version = VersionId::make();
+    auto run = RunId::make();
+    auto put = [&](const VersionId& of, std::uint32_t rank) {
+        REQUIRE(catalog->write([&](WriteTxn& txn) {
+            txn.put(UseEdge{run, 1, of, ranks({rank}), false});
+        }));
+    };
+    put(promised, 1);
+    put(other, 4);
+    REQUIRE(catalog->write([&](WriteTxn& txn) { txn.became(promised, version); }));
+    put(promised, 2);
+    auto txn = catalog->read();
+    CHECK(txn->users_of(promised).empty());
+    REQUIRE(txn->users_of(version).size() == 1);
+    CHECK(txn->users_of(version)[0].ranks == ranks({1, 2}));
+    CHECK(txn->users_of(other).size() == 1);
+    CHECK(txn->uses_of(run).size() == 2);
+    REQUIRE(catalog->write([](WriteTxn& change) { change.forget_promises(); }));
+    put(promised, 3);
+    CHECK(catalog->read()->users_of(promised).size() == 1);
+}
+
 TEST_CASE("sketches say what the records say") {
     Scratch scratch;
     auto catalog = open_catalog(scratch);
