@@ -120,13 +120,13 @@ export class TestStore {
     this.json("runs");  // what is over is written down before it answers
   }
 
-  async serve(options = []) {
-    const child = spawn(art, ["ui", ...options], { env: this.environment, stdio: ["ignore", "pipe", "inherit"] });
+  async serve(options = [], environment = {}) {
+    const child = spawn(art, ["ui", ...options], { env: { ...this.environment, ...environment }, stdio: ["ignore", "pipe", "inherit"] });
     this.ui = child;
     let text = "";
     this.address = await new Promise((done, fail) => {
       child.stdout.on("data", (chunk) => {
-        text += chunk;
+        this.printed = text += chunk;
         const found = text.match(/http:\/\/\S+/);
         if (found) done(found[0]);
       });
@@ -149,12 +149,15 @@ export class TestStore {
   }
   async api(path) { return (await this.fetch(`/api/projects/${project}${path}`)).json(); }
 
+  // Its exit status.
+  async endServing() {
+    if (!this.ui || this.ui.exitCode !== null) return this.ui?.exitCode;
+    const over = new Promise((done) => this.ui.on("exit", done));
+    this.ui.kill("SIGTERM");
+    return over;
+  }
   async close() {
-    if (this.ui && this.ui.exitCode === null) {
-      const over = new Promise((done) => this.ui.on("exit", done));
-      this.ui.kill("SIGTERM");
-      await over;
-    }
+    await this.endServing();
     try { this.art("umount", this.mount, "--lazy"); } catch { /* it went away in the test */ }
     rmSync(this.store, { recursive: true, force: true });
     rmSync(this.inputs, { recursive: true, force: true });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <httplib.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -144,6 +145,7 @@ struct Server::State {
     int port = 0;
     Watcher watcher;
     httplib::Server http;
+    std::atomic<bool> ended = false;  // serving
 
     State(const Place& of, std::string secret) : place(of), token(std::move(secret)), watcher(of) {}
 
@@ -296,6 +298,11 @@ Server::Server(const Place& place, std::string token, int port)
     http.set_keep_alive_max_count(1000);
     http.set_payload_max_length(std::size_t{1} << 20U);
     http.set_tcp_nodelay(true);
+    // The library's own options let several servers share a port, and a browser find either.
+    http.set_socket_options([](socket_t of) {
+        int on = 1;
+        setsockopt(of, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    });
     state_->port = port == 0 ? http.bind_to_any_port("127.0.0.1")
                              : (http.bind_to_port("127.0.0.1", port) ? port : -1);
     if (state_->port < 0)
@@ -326,10 +333,16 @@ std::string Server::address() const {
     return fmt::format("http://127.0.0.1:{}/?token={}", state_->port, state_->token);
 }
 
-void Server::serve() { state_->http.listen_after_bind(); }
+void Server::serve() {
+    state_->http.listen_after_bind();
+    state_->ended = true;
+}
 
 void Server::stop() {
     state_->watcher.stop();
+    // Until it listens the library takes no notice of a stop.
+    while (!state_->http.is_running() && !state_->ended)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     state_->http.stop();
 }
 
