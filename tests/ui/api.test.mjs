@@ -179,6 +179,16 @@ test("runs are sorted by a column, over all pages", async () => {
   assert.deepEqual(page.runs.slice(0, 2).map((one) => one.config.rate), [0.01, 0.1]);
 });
 
+test("of names that fit, what is called so comes first, then what begins so", async () => {
+  store.run("a-net-1", "train", `mkdir -p ${store.mount}/a-net ${store.mount}/net-b && echo 1 > ${store.mount}/a-net/latest/one && echo 1 > ${store.mount}/net-b/latest/one`);
+  store.json("runs");
+  const found = await store.api("/search?q=net");
+  assert.deepEqual(found.map((one) => one.name), ["net", "net-b", "a-net", "a-net-1"]);
+  assert.deepEqual((await store.api("/search?q=report")).map((one) => one.name), ["report-1", "broken-1"]);
+  assert.deepEqual((await store.api("/search?q=model")).map((one) => one.name), ["net"]);
+  assert.deepEqual(await store.api("/search?q=nothing-like-it"), []);
+});
+
 test("the graph is that of art graph", async () => {
   const ids = (graph) => [graph.nodes.map((one) => one.id).sort(), graph.edges.map((one) => `${one.kind} ${one.from} ${one.to}`).sort()];
   assert.deepEqual(ids(await store.api("/graph?form=exploded")), ids(store.json("graph", "--explode")));

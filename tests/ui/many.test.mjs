@@ -42,6 +42,8 @@ const timed = async (t, what, work) => {
 test("the first page is there, and its counts follow", async (t) => {
   await timed(t, "first page", () => page.getByText(`run-${runs - 1}`).first().waitFor());
   await timed(t, "counts", () => page.getByText(runs.toLocaleString("en"), { exact: true }).first().waitFor());
+  await page.getByText(/^(Every latest version was made|Made from inputs that have newer)/).waitFor();
+  assert.equal(await page.getByRole("status").filter({ hasText: /…$/ }).count(), 0);
 });
 
 test("the graph is drawn, clustered where it is too large", async (t) => {

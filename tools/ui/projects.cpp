@@ -1,5 +1,6 @@
 // The store's projects, and one project at a glance.
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "lineage/text.h"
@@ -85,6 +86,14 @@ Json newest_runs(View& view, const std::string& project, std::size_t limit) {
     return list;
 }
 
+// Of a large store that nobody has read lately these are thousands of places on the disk.
+Json stale_of(View& view, const std::string& project) {
+    auto list = Json::array();
+    for (const auto& version : stale_versions(view.txn(), project))
+        list.push_back(describe_version(view.reading(), version, Detail::brief));
+    return list;
+}
+
 // Null while they are being counted for the first time.
 Json counts_of(const ProjectIndex* index) {
     if (index == nullptr) return nullptr;
@@ -100,6 +109,26 @@ Json counts_of(const ProjectIndex* index) {
             {"states", states},
             {"job_types", job_types},
             {"types", counts.types}};
+}
+
+// First what is called so, then what begins so, has it in its name, and is of a type that has it.
+template <class Item>
+std::vector<const Item*> best_named(const std::vector<Item>& items, const std::string& wanted,
+                                    std::string Item::*type) {
+    constexpr std::size_t most = 20;
+    std::array<std::vector<const Item*>, 4> found;
+    for (const auto& item : items) {
+        auto at = item.name.find(wanted);
+        bool typed = at == std::string::npos && (item.*type).find(wanted) != std::string::npos;
+        if (at == std::string::npos && !typed) continue;
+        auto rank = typed ? 3U : at != 0 ? 2U : item.name.size() != wanted.size() ? 1U : 0U;
+        if (found[rank].size() < most) found[rank].push_back(&item);
+    }
+    std::vector<const Item*> best;
+    for (const auto& group : found)
+        for (const auto* item : group)
+            if (best.size() < most) best.push_back(item);
+    return best;
 }
 
 }  // namespace
@@ -129,13 +158,11 @@ Json show_project(const Place& place, const Request& request) {
     View view(place);
     const auto& project = request.parts[0];
     need_project(view, project);
-    // Only a large store's first index takes time: a page that is there sooner is worth more.
+    // Only a large store's first index takes time: a page that is there sooner is worth more, and
+    // is asked for again when the rest is known.
     auto index = place.index->if_built(project);
     if (index || project != place.site.project) index = place.index->of(project);
     auto artifacts = view.txn().artifacts(project);
-    auto stale = Json::array();
-    for (const auto& version : stale_versions(view.txn(), project))
-        stale.push_back(describe_version(view.reading(), version, Detail::brief));
     auto status = daemon_status(place);
     auto mounts = of_project(status, "mounts", project);
     bool mounted_here = !mounts.empty();
@@ -143,7 +170,7 @@ Json show_project(const Place& place, const Request& request) {
             {"counts", counts_of(index.get())},
             {"runs", newest_runs(view, project, 8)},
             {"versions", newest_versions(view, artifacts, 8)},
-            {"stale", stale},
+            {"stale", index ? stale_of(view, project) : Json(nullptr)},
             {"drafts",
              mounted_here ? of_project(status, "drafts", project) : kept_drafts(view, project)},
             {"live", of_project(status, "runs", project)},
@@ -152,25 +179,18 @@ Json show_project(const Place& place, const Request& request) {
             {"mounts", mounts}};
 }
 
-// Artifacts, and runs newest first, whose name has the text in it.
+// Artifacts, and runs newest first, whose name or type has the text in it.
 Json search_names(const Place& place, const Request& request) {
     auto index = place.index->of(request.parts[0]);
     auto wanted = request.text("q");
-    constexpr std::size_t most = 20;
     auto found = Json::array();
-    for (const auto& artifact : index->artifacts)
-        if (found.size() < most && artifact.name.find(wanted) != std::string::npos)
-            found.push_back(
-                {{"kind", "artifact"}, {"name", artifact.name}, {"type", artifact.type}});
-    for (const auto& run : index->runs) {
-        if (found.size() >= 2 * most) break;
-        if (run.name.find(wanted) != std::string::npos ||
-            run.job_type.find(wanted) != std::string::npos)
-            found.push_back({{"kind", "run"},
-                             {"name", run.name},
-                             {"job_type", lossy_utf8(run.job_type)},
-                             {"state", to_string(run.state)}});
-    }
+    for (const auto* artifact : best_named(index->artifacts, wanted, &ArtifactRecord::type))
+        found.push_back({{"kind", "artifact"}, {"name", artifact->name}, {"type", artifact->type}});
+    for (const auto* run : best_named(index->runs, wanted, &IndexedRun::job_type))
+        found.push_back({{"kind", "run"},
+                         {"name", run->name},
+                         {"job_type", lossy_utf8(run->job_type)},
+                         {"state", to_string(run->state)}});
     return found;
 }
 

@@ -158,11 +158,32 @@ bool is_column(const std::string& key) {
     return key.starts_with("config.") || key.starts_with("summary.");
 }
 
-// Numbers before texts; what has no such value comes last, whichever way.
-void sort_rows(std::vector<Json>& rows, const std::string& column, bool descending) {
+const std::string& job_type_of(const Json& row) {
+    return row.at("job_type").get_ref<const std::string&>();
+}
+
+bool groups_by_job_type(const Request& request) {
+    auto group = request.text("group");
+    if (!group.empty() && group != "job_type")
+        throw Failure(exit_usage, "runs are grouped by job_type only");
+    return !group.empty();
+}
+
+// How many runs that fit each job type has, on whichever page they are.
+Json job_type_counts(const std::vector<const IndexedRun*>& runs) {
+    std::map<std::string, std::size_t> counts;
+    for (const auto* run : runs) ++counts[lossy_utf8(run->job_type)];
+    return counts;
+}
+
+// Numbers before texts; what has no such value comes last, whichever way. Groups stay together.
+void sort_rows(std::vector<Json>& rows, const std::string& column, bool descending, bool grouped) {
     std::vector<std::pair<Json, std::size_t>> keys;
     for (std::size_t i = 0; i < rows.size(); ++i) keys.emplace_back(leaf_of(rows[i], column), i);
     std::stable_sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
+        if (grouped)
+            if (auto order = job_type_of(rows[a.second]).compare(job_type_of(rows[b.second])))
+                return order < 0;
         if (a.first.is_null() || b.first.is_null()) return !a.first.is_null() && b.first.is_null();
         return descending ? b.first < a.first : a.first < b.first;
     });
@@ -207,6 +228,8 @@ Json list_runs(const Place& place, const Request& request) {
     auto key = request.text("sort");
     bool descending = request.text("order") == "desc";
     sort_runs(runs, key, descending);
+    bool grouped = groups_by_job_type(request);
+    if (grouped) sort_runs(runs, "job_type", false);
     auto offset = std::min<std::size_t>(request.number("offset", 0), runs.size());
     auto limit = std::min<std::size_t>(request.number("limit", 100), 1000);
     bool reads_all = is_column(key) && runs.size() <= most_read;
@@ -214,7 +237,7 @@ Json list_runs(const Place& place, const Request& request) {
     for (std::size_t i = reads_all ? 0 : offset;
          i < runs.size() && (reads_all || rows.size() < limit); ++i)
         if (auto record = view.txn().run(runs[i]->id)) rows.push_back(row_of(view, *record));
-    if (is_column(key)) sort_rows(rows, key, descending);
+    if (is_column(key)) sort_rows(rows, key, descending, grouped);
     auto list = Json::array();
     for (auto i = reads_all ? offset : 0; i < rows.size() && list.size() < limit; ++i)
         list.push_back(std::move(rows[i]));
@@ -224,6 +247,7 @@ Json list_runs(const Place& place, const Request& request) {
             {"offset", offset},
             {"sorted", reads_all || !is_column(key)},
             {"job_types", job_types},
+            {"groups", grouped ? job_type_counts(runs) : Json::object()},
             {"runs", list}};
 }
 

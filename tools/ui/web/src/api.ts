@@ -55,25 +55,31 @@ export function query(values: Record<string, string | number | boolean | undefin
 
 export const enc = encodeURIComponent;
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  let response: Response;
+// The text of a document, which says by itself whether anything in it has changed.
+export async function getText(path: string, signal?: AbortSignal): Promise<string> {
+  let response: Response, text: string;
   try {
     response = await fetch(path, { signal, headers: { Accept: "application/json" } });
+    text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "art ui does not answer: start it again, and open the address it prints");
   }
-  const document = await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(response.status, document?.error?.message ?? `the server answered ${response.status}`);
-  return document as T;
+  if (!response.ok) throw new ApiError(response.status, messageOf(text) ?? `the server answered ${response.status}`);
+  return text;
+}
+
+function messageOf(text: string): string | undefined {
+  try { return JSON.parse(text)?.error?.message; } catch { return undefined; }
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return JSON.parse(await getText(path, signal)) as T;
 }
 
 export async function change(project: string, body: object): Promise<void> {
   const response = await fetch(`/api/projects/${enc(project)}/changes`, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
   });
-  if (!response.ok) {
-    const document = await response.json().catch(() => null);
-    throw new ApiError(response.status, document?.error?.message ?? "the change was refused");
-  }
+  if (!response.ok) throw new ApiError(response.status, messageOf(await response.text()) ?? "the change was refused");
 }

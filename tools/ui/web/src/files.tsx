@@ -4,7 +4,7 @@ import type { FileRow, Preview } from "./api";
 import { enc, query } from "./api";
 import { count, size } from "./format";
 import { useData } from "./live";
-import { Scroll, Shown } from "./parts";
+import { Rest, Scroll, Shown } from "./parts";
 
 interface Listing { dir: string; files: FileRow[]; more: boolean }
 interface TreeProps { base: string; dir: string; chosen: string; choose: (path: string) => void; depth?: number }
@@ -67,20 +67,23 @@ function Body({ of, address, path }: { of: Preview; address: string; path: strin
   return <>{note}<pre class="text">{of.text}</pre></>;
 }
 
+const mostTensors = 2000, mostRows = 200, mostColumns = 60;
+
 function Tensors({ of }: { of: { name: string; shape: number[]; dtype: string }[] }) {
   const numbers = of.reduce((sum, one) => sum + one.shape.reduce((product, n) => product * n, 1), 0);
   return (
     <>
       <p class="muted pad">{count(of.length, "tensor")}, {numbers.toLocaleString("en")} numbers. Read from the headers: nothing in the file was run.</p>
       <Scroll label="Tensors"><table class="list"><thead><tr><th>Tensor</th><th>Shape</th><th>Type</th><th>Numbers</th></tr></thead><tbody>
-        {of.slice(0, 2000).map((one) => <tr key={one.name}><td class="mono">{one.name}</td><td class="mono">{one.shape.length ? one.shape.join(" × ") : "scalar"}</td><td class="mono">{one.dtype}</td><td class="num">{one.shape.reduce((product, n) => product * n, 1).toLocaleString("en")}</td></tr>)}
+        {of.slice(0, mostTensors).map((one) => <tr key={one.name}><td class="mono">{one.name}</td><td class="mono">{one.shape.length ? one.shape.join(" × ") : "scalar"}</td><td class="mono">{one.dtype}</td><td class="num">{one.shape.reduce((product, n) => product * n, 1).toLocaleString("en")}</td></tr>)}
       </tbody></table></Scroll>
+      <Rest of={of.length} shown={mostTensors} />
     </>
   );
 }
 
 // RFC 4180, of the first rows.
-export function rowsOf(text: string, separator: string, most = 200): string[][] {
+export function rowsOf(text: string, separator: string, most: number): string[][] {
   const rows: string[][] = [];
   let row: string[] = [], cell = "", quoted = false;
   for (let i = 0; i < text.length && rows.length < most; ++i) {
@@ -98,10 +101,11 @@ export function rowsOf(text: string, separator: string, most = 200): string[][] 
 }
 
 function Table({ text, separator }: { text: string; separator: string }) {
-  const [head, ...rows] = rowsOf(text, separator);
+  const [head, ...rows] = rowsOf(text, separator, mostRows + 2);
   if (!head) return <p class="muted pad">The file is empty.</p>;
   return (
-    <Scroll label="Table"><table class="list"><thead><tr>{head.slice(0, 60).map((cell, i) => <th key={i}>{cell}</th>)}</tr></thead>
-      <tbody>{rows.map((row, i) => <tr key={i}>{row.slice(0, 60).map((cell, j) => <td key={j}>{cell}</td>)}</tr>)}</tbody></table></Scroll>
+    <>{(rows.length > mostRows || head.length > mostColumns) && <p class="muted pad">Of more, {count(Math.min(rows.length, mostRows), "row")} and {count(Math.min(head.length, mostColumns), "column")} are shown.</p>}
+      <Scroll label="Table"><table class="list"><thead><tr>{head.slice(0, mostColumns).map((cell, i) => <th key={i}>{cell}</th>)}</tr></thead>
+        <tbody>{rows.slice(0, mostRows).map((row, i) => <tr key={i}>{row.slice(0, mostColumns).map((cell, j) => <td key={j}>{cell}</td>)}</tr>)}</tbody></table></Scroll></>
   );
 }

@@ -1,6 +1,6 @@
 // Data that stays true: fetched again when the server says that something changed.
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { ApiError, get } from "./api";
+import { ApiError, getText } from "./api";
 
 type Listener = () => void;
 const listeners = new Set<Listener>();
@@ -46,9 +46,8 @@ export function useData<T>(path: string | null, every = 0): Loaded<T> {
       if (busy) { missed = true; return; }
       busy = true;
       try {
-        const data = await get<T>(path, abort.signal);
-        const text = JSON.stringify(data);
-        if (text !== last) set({ path, data, error: null });
+        const text = await getText(path, abort.signal);
+        if (text !== last) set({ path, data: JSON.parse(text) as T, error: null });
         last = text;
       } catch (error) {
         if (abort.signal.aborted) return;

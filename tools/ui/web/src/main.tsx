@@ -31,13 +31,21 @@ function Theme() {
 }
 
 // Its list is ours, not a datalist, which is what preact's types know of.
-const combobox = (open: boolean): object => ({ role: "combobox", "aria-expanded": open, "aria-controls": "hits" });
+const combobox = (open: boolean, chosen: number): object => ({
+  role: "combobox", "aria-expanded": open, "aria-controls": "hits", "aria-autocomplete": "list", ...(open ? { "aria-activedescendant": `hit-${chosen}` } : {}) });
+
+// Of each kind some, however many the other has.
+function some(found: Hit[]): Hit[] {
+  const artifacts = found.filter((hit) => hit.kind === "artifact"), runs = found.filter((hit) => hit.kind === "run"), most = 12;
+  return [...artifacts.slice(0, Math.max(most / 2, most - runs.length)), ...runs].slice(0, most);
+}
 
 interface Hit { kind: "artifact" | "run"; name: string; type?: string; job_type?: string }
 
 function Search({ project }: { project: string }) {
   const [text, setText] = useState("");
   const [hits, setHits] = useState<Hit[]>([]);
+  const [sought, setSought] = useState("");  // what the hits are of
   const [chosen, choose] = useState(0);
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -51,11 +59,11 @@ function Search({ project }: { project: string }) {
     return () => removeEventListener("keydown", key);
   }, []);
   useEffect(() => {
-    if (!text) { setHits([]); return; }
+    if (!text) { setHits([]); setSought(""); return; }
     const abort = new AbortController();
     const timer = setTimeout(() => {
       get<Hit[]>(`/api/projects/${enc(project)}/search?q=${enc(text)}`, abort.signal)
-        .then((found) => { setHits(found.slice(0, 12)); choose(0); }).catch(() => {});
+        .then((found) => { setHits(some(found)); setSought(text); choose(0); }).catch(() => {});
     }, 120);
     return () => { clearTimeout(timer); abort.abort(); };
   }, [text, project]);
@@ -74,18 +82,19 @@ function Search({ project }: { project: string }) {
   };
   return (
     <div class="search">
-      <input ref={input} type="search" placeholder="Search  /" aria-label="Search artifacts and runs" {...combobox(hits.length > 0)}
+      <input ref={input} type="search" placeholder="Search  /" aria-label="Search artifacts and runs" {...combobox(hits.length > 0, chosen)}
         value={text} onKeyDown={key}
-        onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setTimeout(() => setText(""), 200)} />
+        onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setTimeout(() => { if (document.activeElement !== input.current) setText(""); }, 200)} />
       {hits.length > 0 && (
         <ul class="hits" id="hits" role="listbox" aria-label="Found">
           {hits.map((hit, i) => (
-            <li key={hit.kind + hit.name} role="option" aria-selected={i === chosen} onMouseDown={() => open(hit)}>
+            <li key={hit.kind + hit.name} id={`hit-${i}`} role="option" aria-selected={i === chosen} onMouseDown={() => open(hit)}>
               <span class="mono">{hit.name}</span><span class="muted">{hit.kind === "run" ? hit.job_type : hit.type}</span>
             </li>
           ))}
         </ul>
       )}
+      {sought !== "" && hits.length === 0 && <p class="hits muted" role="status">No artifact or run has “{sought}” in its name or type.</p>}
     </div>
   );
 }
@@ -150,7 +159,7 @@ function App() {
       </header>
       <main id="main" class={wide ? "wide" : ""} tabIndex={-1}>
         {projects.error && !known ? <Problem error={projects.error} />
-          : parts[0] === "p" && project ? page(project, parts.slice(2), known?.mounts[project] ?? null) : path !== "/" && <NotFound />}
+          : parts[0] === "p" && project ? page(project, parts.slice(2), known?.mounts[project] ?? null) : path !== "/" ? <NotFound /> : <p class="waiting" role="status">{projects.waiting ? "Loading the project…" : " "}</p>}
       </main>
     </>
   );

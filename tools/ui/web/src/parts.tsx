@@ -85,6 +85,11 @@ export function Shown<T>({ of, what, page, children }: { of: Loaded<T>; what: st
   return <p class="waiting" role="status">{of.waiting ? `Loading ${what}…` : " "}</p>;
 }
 
+// What a page leaves out of a very long list is said.
+export function Rest({ of, shown }: { of: number; shown: number }) {
+  return of > shown ? <p class="muted pad rest">and {(of - shown).toLocaleString("en")} more</p> : null;
+}
+
 export function Section({ title, children, side, id }: { title: string; children: ComponentChildren; side?: ComponentChildren; id?: string }) {
   return (
     <section class="card" aria-label={title} id={id}>

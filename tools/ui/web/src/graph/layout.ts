@@ -11,7 +11,7 @@ export interface Placed { x: number; y: number }
 export interface Layout { nodes: Placed[]; lines: [number, number][][]; width: number; height: number }
 
 const mostNodes = 500, mostLines = 700;
-const layerGap = 70, nodeGap = 18;
+const layerGap = 56, nodeGap = 18;
 
 export function place(boxes: Box[], lines: Line[]): Layout {
   return boxes.length <= mostNodes && lines.length <= mostLines ? withDagre(boxes, lines) : quickly(boxes, lines);

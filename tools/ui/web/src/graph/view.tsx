@@ -34,7 +34,7 @@ function widthOf(text: string, font: string): number {
 
 function boxOf(node: GraphNode, form: string): Box {
   const failed = badStates(node) > 0 ? " · 000 failed" : "";
-  const letters = Math.max(widthOf(titleOf(node), "600 13px"), widthOf(subtitleOf(node, form) + failed, "11px"));
+  const letters = Math.max(widthOf(titleOf(node), "600 13px"), widthOf(subtitleOf(node, form) + failed, "12px"));
   return { id: node.id, width: Math.min(320, Math.max(96, Math.ceil(letters) + 56)), height: 48 };
 }
 

@@ -3,18 +3,21 @@ import type { Version } from "../api";
 import { enc } from "../api";
 import { count, size, value } from "../format";
 import { useData } from "../live";
-import { artifactPath, Crumbs, Empty, projectPath, RunLink, Scroll, Section, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { artifactPath, Crumbs, Empty, projectPath, Rest, RunLink, Scroll, Section, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { navigate } from "../router";
+
+const mostHistory = 100;
 
 interface Entry { when: string; who: string; what: string; detail: Record<string, unknown> | null }
 interface Artifact { artifact: string; type: string; created: string; total: number; versions: Version[]; history: Entry[] }
 
 // What was done, as one would say it; what is not known here, as it is recorded.
-function said({ what, detail }: Entry): string {
+function said({ what, detail }: Entry, type: string): string {
   const of = detail ?? {}, version = typeof of.version === "string" ? of.version : "";
   const list = (key: string) => (Array.isArray(of[key]) ? (of[key] as unknown[]).map(value) : []);
   switch (what) {
-    case "create": return `made, of type ${value(of.type)}`;
+    // The type may be set until v0: what it was before that is nobody's matter.
+    case "create": return `made, of type ${type}`;
     case "describe": return of.after ? `${version} described: “${value(of.after)}”` : `${version}: description taken away`;
     case "tag": return `${version} ${[...list("add").map((tag) => `tagged ${tag}`), ...list("remove").map((tag) => `no longer ${tag}`)].join(", ")}`;
     case "alias": return version ? `${value(of.alias)} set to ${version}${of.before ? `, was ${value(of.before)}` : ""}` : `${value(of.alias)} dropped${of.before ? `, was ${value(of.before)}` : ""}`;
@@ -58,8 +61,9 @@ export function ArtifactPage({ project, artifact }: { project: string; artifact:
             </Scroll>)}
           {data.history.length > 0 && (
             <Section title="History">
-              <ul class="plain history">{data.history.slice(0, 100).map((entry) => (
-                <li key={entry.when + entry.what}><span class="muted"><Time of={entry.when} /></span><span class="break">{said(entry)}</span><span class="muted">by {entry.who}</span></li>))}</ul>
+              <ul class="plain history">{data.history.slice(0, mostHistory).map((entry) => (
+                <li key={entry.when + entry.what}><span class="muted"><Time of={entry.when} /></span><span class="break">{said(entry, data.type)}</span><span class="muted">by {entry.who}</span></li>))}</ul>
+              <Rest of={data.history.length} shown={mostHistory} />
             </Section>)}
         </>)}
       </Shown>

@@ -3,8 +3,10 @@ import type { Version } from "../api";
 import { enc } from "../api";
 import { size } from "../format";
 import { useData } from "../live";
-import { artifactPath, Empty, Name, RunLink, Scroll, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
+import { artifactPath, Empty, Name, Rest, RunLink, Scroll, Shown, Tags, Time, Type, useTitle, VersionLink } from "../parts";
 import { Link } from "../router";
+
+const most = 1000;
 
 interface Row { artifact: string; type: string; versions: number; created: string; latest: Version | null }
 
@@ -23,7 +25,7 @@ export function ArtifactsPage({ project }: { project: string }) {
         if (shown.length === 0) return <Empty title="No artifact fits"><p>Nothing has “{text}” in its name or type.</p></Empty>;
         return (
           <Scroll label="Artifacts" class="card"><table class="list"><thead><tr><th>Artifact</th><th>Type</th><th>Latest</th><th>Versions</th><th>Size</th><th>Made by</th><th>Newest</th></tr></thead><tbody>
-            {shown.slice(0, 1000).map((row) => (
+            {shown.slice(0, most).map((row) => (
               <tr key={row.artifact}>
                 <td><Link class="mono strong" to={artifactPath(project, row.artifact)} title={row.artifact}><Name of={row.artifact} /></Link></td><td><Type of={row.type} /></td>
                 {row.latest ? <>
@@ -31,7 +33,7 @@ export function ArtifactsPage({ project }: { project: string }) {
                   <td class="num">{row.versions}</td><td class="num">{size(row.latest.size)}</td><td>{row.latest.logged_by.slice(-1).map((run) => <RunLink key={run} project={project} run={run} />)}</td><td><Time of={row.latest.created} /></td>
                 </> : <><td class="muted">no version yet</td><td class="num">{row.versions}</td><td /><td /><td><Time of={row.created} /></td></>}
               </tr>))}
-          </tbody></table></Scroll>);
+          </tbody></table><Rest of={shown.length} shown={most} /></Scroll>);
       }}</Shown>
     </>
   );

@@ -8,6 +8,8 @@ import { onChange } from "../live";
 import { Crumbs, Empty, Name, Problem, projectPath, RunLink, Scroll, Section, State, Time, useTitle } from "../parts";
 import { useWhere } from "../router";
 
+const most = 20;
+
 interface Both { run: FullRun; metrics: Metrics }
 
 function useRuns(project: string, names: string[]) {
@@ -29,13 +31,15 @@ function useRuns(project: string, names: string[]) {
 
 export function ComparePage({ project }: { project: string }) {
   const { search } = useWhere();
-  const names = (search.get("runs") ?? "").split(",").filter((name) => name !== "").slice(0, 20);
+  const wanted = (search.get("runs") ?? "").split(",").filter((name) => name !== "");
+  const names = wanted.slice(0, most);
   useTitle(`Compare ${names.length} runs`, project);
   const { runs, error } = useRuns(project, names);
   return (
     <>
       <Crumbs of={[["Runs", projectPath(project) + "/runs"], [`Compare ${names.length}`, null]]} />
       <div class="head"><h1>Compare {names.length} runs</h1></div>
+      {wanted.length > most && <p class="notice" role="status">Only the first {most} of {wanted.length} are compared.</p>}
       {error && <Problem error={error} />}
       {names.length === 0 && <Empty title="No run is chosen"><p>Choose two or more in the table of runs.</p></Empty>}
       {runs && <Compared project={project} runs={runs} />}

@@ -4,7 +4,7 @@ import { enc, query } from "../api";
 import { badStates, edgeKey, GraphView, subtitleOf, titleOf, useLayout, type Controls } from "../graph/view";
 import { savePng, saveSvg } from "../graph/picture";
 import { useData } from "../live";
-import { artifactPath, Empty, Problem, projectPath, runPath, State, useTitle, versionPath } from "../parts";
+import { artifactPath, Empty, Problem, projectPath, Rest, runPath, State, useTitle, versionPath } from "../parts";
 import { Link, navigate, setQuery, useWhere } from "../router";
 
 const forms: [string, string][] = [["collapsed", "Collapsed"], ["names", "By name"], ["exploded", "Explode"], ["segments", "Segments"]];
@@ -131,8 +131,9 @@ function EdgeInfo({ project, graph, edge, pinned, close }: { project: string; gr
       {edge.count > 1 && <p class="muted">{edge.count.toLocaleString("en")} edges</p>}
       {exact && files.data && (files.data.files.length === 0 ? <p class="muted">No file of it was opened.</p> : <>
         <h3>Files it opened</h3>
-        <ul class="names" data-testid="edge-files">{files.data.files.slice(0, 100).map((file) => <li key={file} class="mono">{file}</li>)}</ul>
+        <ul class="names" data-testid="edge-files">{files.data.files.map((file) => <li key={file} class="mono">{file}</li>)}</ul><Rest of={files.data.count} shown={files.data.files.length} />
         <p class="muted">{files.data.count} of {files.data.of} in the version</p></>)}
+      {files.waiting && !files.data && <p class="muted" role="status">Loading the files…</p>}
       {files.error && <Problem error={files.error} />}
       {!exact && edge.kind === "use" && edge.count > 0 && !run?.run && <p class="muted">Explode the graph to see the files of each use.</p>}
     </>

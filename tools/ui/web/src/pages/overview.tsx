@@ -9,7 +9,7 @@ interface Draft { run: string; artifact: string; base: string | null; size: numb
 interface Overview {
   project: string;
   counts: null | { artifacts: number; versions: number; runs: number; edges: number; states: Record<string, number>; job_types: Record<string, number>; types: Record<string, number> };
-  runs: Run[]; versions: Version[]; stale: Version[]; drafts: Draft[]; live: { name: string; state: string; command: string[] }[];
+  runs: Run[]; versions: Version[]; stale: Version[] | null; drafts: Draft[]; live: { name: string; state: string; command: string[] }[];
   warnings: string[]; daemon: { version: string; started: string } | null;
   mounts: { path: string; project: string; passthrough: boolean; passthrough_why: string }[];
 }
@@ -36,7 +36,7 @@ export function OverviewPage({ project }: { project: string }) {
                 : <>Not mounted now: these pages read the store. <code>art mount DIR --project {project}</code> mounts it.</>}
             </p>
             {data.warnings.map((one) => <p class="warning" key={one}>{one}</p>)}
-            {data.counts === null && <p class="muted" role="status">Counting runs and versions…</p>}
+            {data.counts === null && <p class="card counting muted" role="status">Counting runs and versions…</p>}
             {data.counts && <div class="numbers">
               <Number of={counts.artifacts} name={counts.artifacts === 1 ? "artifact" : "artifacts"} to={base + "/artifacts"}>{Object.entries(counts.types).map(([type, n]) => `${n} ${type}`).join(" · ")}</Number>
               <Number of={counts.versions} name={counts.versions === 1 ? "version" : "versions"} to={base + "/graph?form=exploded"}>{count(counts.edges, "edge")} of lineage</Number>
@@ -73,7 +73,7 @@ export function OverviewPage({ project }: { project: string }) {
             </div>
             <div class="two">
               <Section title="Stale">
-                {data.stale.length === 0 ? <p class="muted pad">Every latest version was made from the latest of its inputs.</p> : (
+                {data.stale === null ? <p class="muted pad" role="status">Looking through the versions…</p> : data.stale.length === 0 ? <p class="muted pad">Every latest version was made from the latest of its inputs.</p> : (
                   <><p class="pad">Made from inputs that have newer versions since. <code>art stale</code> says what to run again.</p>
                     <ul class="plain">{data.stale.map((version) => <li key={version.artifact}><VersionLink project={project} artifact={version.artifact} version={version.version} /> <span class="muted">by</span> {version.logged_by.slice(0, 3).map((run) => <span key={run}><RunLink project={project} run={run} /> </span>)}</li>)}</ul></>)}
               </Section>

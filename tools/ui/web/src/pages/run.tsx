@@ -5,11 +5,12 @@ import { Charts } from "../charts";
 import { Edit } from "../edit";
 import { count, duration, shell, size } from "../format";
 import { useData } from "../live";
-import { Copy, Crumbs, Facts, graphPath, projectPath, RunLink, Section, Shown, State, Tags, Time, useTitle, Values, VersionLink } from "../parts";
+import { Copy, Crumbs, Facts, graphPath, projectPath, Rest, RunLink, Section, Shown, State, Tags, Time, useTitle, Values, VersionLink } from "../parts";
 import { Link } from "../router";
 
 // A live run's files grow without a change of the catalog.
 const look = 1500;
+const mostFiles = 200, mostMedia = 400;
 
 export function RunPage({ project, run }: { project: string; run: string }) {
   useTitle(run, project);
@@ -38,7 +39,7 @@ export function RunPage({ project, run }: { project: string; run: string }) {
               <Section title="Summary"><Values of={data.summary} empty="No summary was written to .art/run/summary.json." /></Section>
               <Section title="Run data">
                 {(data.data_files ?? []).length === 0 ? <p class="muted pad">The run wrote nothing below .art/run.</p> : (
-                  <ul class="plain files">{data.data_files!.slice(0, 200).map((file) => <li key={file.path}><a class="mono" href={`${base}/file${query({ path: file.path, download: true })}`} download>{file.path}</a> <span class="muted num">{size(file.size)}</span></li>)}</ul>)}
+                  <><ul class="plain files">{data.data_files!.slice(0, mostFiles).map((file) => <li key={file.path}><a class="mono" href={`${base}/file${query({ path: file.path, download: true })}`} download>{file.path}</a> <span class="muted num">{size(file.size)}</span></li>)}</ul><Rest of={data.data_files!.length} shown={mostFiles} /></>)}
               </Section>
               {Object.keys(data.resources).length > 0 && <Section title="Resources"><Resources of={data.resources} /></Section>}
               <Section title="Environment"><Values of={data.environment} empty="No variable on the allow-list was set." /></Section>
@@ -104,7 +105,7 @@ function Edges({ project, of }: { project: string; of: FullRun }) {
 
 function MetricsOf({ base, live }: { base: string; live: boolean }) {
   const loaded = useData<Metrics>(`${base}/metrics`, live ? look : 0);
-  if (!loaded.data || loaded.data.shown === 0) return loaded.error ? <Section title="Metrics"><Shown of={loaded} what="the metrics">{() => null}</Shown></Section> : null;
+  if (!loaded.data || loaded.data.shown === 0) return loaded.error || loaded.waiting ? <Section title="Metrics"><Shown of={loaded} what="the metrics">{() => null}</Shown></Section> : null;
   const { rows, shown } = loaded.data;
   return (
     <Section title="Metrics" side={<span class="muted" role="status">{live && <span class="pulse">live</span>} {count(rows, "line")}{shown < rows && `, ${shown} drawn`}</span>}>
@@ -116,19 +117,22 @@ function MetricsOf({ base, live }: { base: string; live: boolean }) {
 function MediaOf({ base, live }: { base: string; live: boolean }) {
   const loaded = useData<Media[]>(`${base}/media`, live ? 2 * look : 0);
   const [large, enlarge] = useState<Media | null>(null);
+  if (loaded.waiting && !loaded.data) return <Section title="Media"><Shown of={loaded} what="the media">{() => null}</Shown></Section>;
   if (!loaded.data || loaded.data.length === 0) return null;
   const groups = [...new Set(loaded.data.map((one) => one.group))];
+  const of = (group: string) => loaded.data!.filter((one) => one.group === group);
   const address = (one: Media) => `${base}/file${query({ path: one.path })}`;
   return (
     <Section title="Media" side={<span class="muted">{count(loaded.data.length, "file")}</span>}>
       {groups.map((group) => (
         <div key={group} class="pad">
           {group && <h3>{group}</h3>}
-          <ul class="gallery">{loaded.data!.filter((one) => one.group === group).slice(0, 400).map((one) => (
+          <ul class="gallery">{of(group).slice(0, mostMedia).map((one) => (
             <li key={one.path}>{one.image
               ? <button type="button" onClick={() => enlarge(one)} aria-label={`Enlarge ${one.path}${one.caption ? `, caption ${one.caption}` : ""}`}><img loading="lazy" src={address(one)} alt={one.caption ?? one.path} /></button>
               : one.text !== undefined ? <pre class="text">{one.text}</pre> : <a href={address(one)} download class="mono">{one.path.split("/").pop()}</a>}
               <span class="caption">{one.caption ?? one.path.split("/").pop()}</span></li>))}</ul>
+          <Rest of={of(group).length} shown={mostMedia} />
         </div>))}
       {large && <Lightbox address={address(large)} of={large} close={() => enlarge(null)} />}
     </Section>

@@ -6,7 +6,7 @@ import { useData } from "../live";
 import { Empty, projectPath, RunLink, Scroll, Shown, State, Tags, Time, useTitle, VersionLink } from "../parts";
 import { navigate, setQuery, useWhere } from "../router";
 
-interface Listing { total: number; offset: number; sorted: boolean; job_types: string[]; runs: RunRow[] }
+interface Listing { total: number; offset: number; sorted: boolean; job_types: string[]; groups: Record<string, number>; runs: RunRow[] }
 const states = ["running", "finished", "failed", "killed", "lost"];
 const sorts: Record<string, string> = { name: "name", job_type: "job_type", state: "state", started: "started", took: "duration" };
 
@@ -39,7 +39,7 @@ export function RunsPage({ project }: { project: string }) {
   const limit = 100, page = Math.max(0, Math.floor(Number(of("page")) || 0));
   const sort = of("sort"), descending = of("order") === "desc";
   const listing = useData<Listing>(`/api/projects/${enc(project)}/runs${query({
-    job_type: of("job_type"), state: of("state"), q: of("q"), artifact: of("artifact"), all: of("all"), limit, offset: page * limit,
+    job_type: of("job_type"), state: of("state"), q: of("q"), artifact: of("artifact"), all: of("all"), group: of("group"), limit, offset: page * limit,
     sort: sorts[sort] ?? (columns.includes(sort) ? sort : ""), order: descending ? "desc" : "" })}`);
   const sortBy = (key: string) => setQuery(sort === key ? (descending ? { sort: null, order: null } : { sort: key, order: "desc" }) : { sort: key, order: null });
   const toggle = (run: string) => choose((before) => before.includes(run) ? before.filter((one) => one !== run) : [...before, run]);
@@ -61,7 +61,7 @@ export function RunsPage({ project }: { project: string }) {
         <input type="search" placeholder="Name, job type or tag" aria-label="Filter runs" value={text} onInput={(event) => setText(event.currentTarget.value)} />
         <select aria-label="Job type" value={of("job_type")} onChange={(event) => setQuery({ job_type: event.currentTarget.value, page: null })}><option value="">Every job type</option>{(listing.data?.job_types ?? []).map((one) => <option key={one}>{one}</option>)}</select>
         <select aria-label="State" value={of("state")} onChange={(event) => setQuery({ state: event.currentTarget.value, page: null })}><option value="">Every state</option>{states.map((one) => <option key={one}>{one}</option>)}</select>
-        <label><input type="checkbox" checked={of("group") === "job_type"} onChange={(event) => setQuery({ group: event.currentTarget.checked ? "job_type" : null })} /> Group by job type</label>
+        <label><input type="checkbox" checked={of("group") === "job_type"} onChange={(event) => setQuery({ group: event.currentTarget.checked ? "job_type" : null, page: null })} /> Group by job type</label>
         <label><input type="checkbox" checked={of("all") === "1"} onChange={(event) => setQuery({ all: event.currentTarget.checked ? "1" : null, page: null })} /> Also pure readers</label>
         <button type="button" aria-expanded={picking} onClick={() => pick(!picking)}>Columns{columns.length > 0 && ` (${columns.length})`}</button>
       </div>
@@ -80,7 +80,7 @@ export function RunsPage({ project }: { project: string }) {
             {data.total === 0 ? <Empty title={location.search ? "No run fits" : "No run yet"}><p>{location.search ? "Take a filter away." : <>A program that reads or writes on the mount is recorded as a run. <code>art run -- COMMAND</code> also keeps what it prints.</>}</p></Empty> : (
               <Scroll label="Runs" class="card"><table class="list runs"><thead><tr><th><span class="hidden">Choose</span></th>{head("name", "Run")}{head("job_type", "Job type")}{head("state", "State")}{head("started", "Started")}{head("took", "Took")}<th>Logged</th>{columns.map((name) => head(name, name.replace(/^(config|summary)\./, "")))}</tr></thead>
                 {groups.map(([type, members]) => (
-                  <tbody key={type}>{type && <tr class="group"><th colSpan={7 + columns.length} scope="rowgroup">{type} <span class="muted">{count(members.length, "run")}</span></th></tr>}{members.map(row)}</tbody>))}
+                  <tbody key={type}>{type && <tr class="group"><th colSpan={7 + columns.length} scope="rowgroup">{type} <span class="muted">{count(data.groups[type] ?? members.length, "run")}{members.length < data.groups[type] && `, ${members.length} on this page`}</span></th></tr>}{members.map(row)}</tbody>))}
               </table></Scroll>)}
             {data.total > limit && <p class="row pager"><button type="button" disabled={page === 0} onClick={() => setQuery({ page: page > 1 ? String(page - 1) : null })}>Newer</button>
               <span class="muted">{(page * limit + 1).toLocaleString("en")} to {Math.min((page + 1) * limit, data.total).toLocaleString("en")} of {data.total.toLocaleString("en")}</span>

@@ -5,8 +5,10 @@ import { Edit } from "../edit";
 import { FileView, Tree } from "../files";
 import { count, size } from "../format";
 import { useData } from "../live";
-import { artifactPath, Copy, Crumbs, Facts, graphPath, projectPath, RunLink, Section, Shown, Tags, Time, Type, useTitle, Values, versionPath, VersionLink } from "../parts";
+import { artifactPath, Copy, Crumbs, Facts, graphPath, projectPath, Rest, RunLink, Section, Shown, Tags, Time, Type, useTitle, Values, versionPath, VersionLink } from "../parts";
 import { Link, setQuery, useWhere } from "../router";
+
+const mostSteps = 200;
 
 interface Step { depth: number; node: string; files: string[]; again: boolean }
 
@@ -20,12 +22,12 @@ export function Lineage({ project, of, direction }: { project: string; of: strin
   return (
     <Shown of={loaded} what="the lineage">{(steps) => steps.length <= 1
       ? <p class="muted pad">{direction === "up" ? "It came from nothing in this project." : "Nothing has used it yet."}</p>
-      : <ul class="lineage">{steps.slice(0, 200).map((step, i) => (
+      : <><ul class="lineage">{steps.slice(0, mostSteps).map((step, i) => (
         <li key={i} style={{ paddingLeft: `${16 + step.depth * 18}px` }}>
           <Link class="mono" to={nodePath(project, step.node)}>{step.node}</Link>
           {step.again && <span class="muted"> (above)</span>}
           {step.files.length > 0 && <span class="muted small-text"> {step.files.slice(0, 4).join(", ")}{step.files.length > 4 && ` and ${step.files.length - 4} more`}</span>}
-        </li>))}</ul>}
+        </li>))}</ul><Rest of={steps.length} shown={mostSteps} /></>}
     </Shown>
   );
 }

@@ -4,7 +4,7 @@ import { enc } from "../api";
 import { fileAddress, FileView } from "../files";
 import { flat, size, value } from "../format";
 import { useData } from "../live";
-import { artifactPath, Crumbs, Empty, Problem, projectPath, Scroll, Section, Shown, Tags, Time, useTitle, VersionLink } from "../parts";
+import { artifactPath, Crumbs, Empty, Problem, projectPath, Rest, Scroll, Section, Shown, Tags, Time, useTitle, VersionLink } from "../parts";
 import { setQuery, useWhere } from "../router";
 import { ApiError } from "../api";
 
@@ -61,7 +61,7 @@ export function VersionsPage({ project, artifact }: { project: string; artifact:
                       {([[file.before, data.from], [file.after, data.to]] as const).map(([side, of]) => (
                         <div key={of.version}>{side?.type === "file" ? <FileView base={at(of.version)} path={file.path} reference={`${artifact}:${of.version}`} /> : <p class="muted pad">{of.version} has no such file.</p>}</div>))}
                     </div></td></tr>}</Fragment>))}
-              </tbody></table></Scroll>)}
+              </tbody></table><Rest of={data.counts.added + data.counts.changed + data.counts.removed} shown={data.files.length} /></Scroll>)}
           </Section>
         </>)}
       </Shown>}
