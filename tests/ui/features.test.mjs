@@ -41,8 +41,9 @@ const open = async (path) => { await page.goto(store.origin + base + path); };
 const region = (name) => page.getByRole("region", { name, exact: true });
 const node = (id) => page.locator(`[data-node='${id}']`);
 
-test("the first page lists what is stale and what is not sealed", async () => {
+test("the first page counts, and lists what is stale and what is not sealed", async () => {
   await open("");
+  for (const words of [/^4 ?artifacts/, /^6 ?versions/, /^10 ?runs/, /^0 ?live now/]) await page.locator(".number").filter({ hasText: words }).waitFor();
   await region("Stale").getByRole("link", { name: "net:v1" }).waitFor();
   const drafts = region("Unsealed drafts");
   await drafts.getByRole("cell", { name: "abandoned" }).waitFor();
@@ -80,6 +81,39 @@ test("the graph is filtered by type, job type, state, time and name", async () =
   await node("train:train-1").waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Show everything" }).click();
   await node("train:train-1").waitFor();
+});
+
+test("the collapsed graph counts, and is moved and zoomed by the mouse and by keys", async () => {
+  await open("/graph");
+  await node("train").locator("text", { hasText: "2 runs" }).waitFor();
+  await node("report").locator("text", { hasText: "2 runs · 1 failed" }).waitFor();
+  await node("dataset").locator("text", { hasText: "4 versions" }).waitFor();
+  const seen = async () => {
+    const [x, y, scale] = (await page.locator("g.world").getAttribute("transform")).match(/-?[\d.]+(?:e-?\d+)?/g).map(Number);
+    return { x, y, scale };
+  };
+  const until = (wanted) => page.waitForFunction(({ x, y, scale, wanted: is }) => {
+    const now = document.querySelector("g.world").getAttribute("transform").match(/-?[\d.]+(?:e-?\d+)?/g).map(Number);
+    return { larger: now[2] > scale, smaller: now[2] < scale, moved: Math.abs(now[0] - x - 50) < 1 && Math.abs(now[1] - y - 30) < 1, left: now[0] > x }[is];
+  }, wanted);
+  const at = await seen();
+  await page.mouse.move(640, 560);
+  await page.mouse.wheel(0, -300);
+  await until({ ...at, wanted: "larger" });
+  const large = await seen();
+  await page.mouse.down();
+  await page.mouse.move(660, 570);
+  await page.mouse.move(690, 590);
+  await page.mouse.up();
+  await until({ ...large, wanted: "moved" });
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("-");
+  await until({ ...large, wanted: "smaller" });
+  const before = await seen();
+  await page.keyboard.press("ArrowLeft");
+  await until({ ...before, wanted: "left" });
+  await page.keyboard.press("0");
+  await page.waitForFunction((is) => document.querySelector("g.world").getAttribute("transform") === is, `translate(${at.x},${at.y}) scale(${at.scale})`);
 });
 
 test("edges lead from left to right, and show their files under the mouse", async () => {
@@ -160,6 +194,58 @@ test("the table of runs is sorted by its heads", async () => {
   await page.waitForFunction(() => document.querySelector("tbody td:nth-child(2) a")?.textContent === "train-2");
   const shown = await names();
   assert.deepEqual(shown, [...shown].sort().reverse());
+});
+
+test("runs of a job type stand together over all pages, and are counted whole", async () => {
+  const listing = await store.api("/runs?group=job_type&limit=3&sort=name");
+  assert.deepEqual([listing.groups, listing.total], [{ draw: 2, "load-data": 3, report: 2, sh: 1, train: 2 }, 10]);
+  assert.deepEqual(listing.runs.map((run) => run.name), ["pictures-1", "pictures-2", "left-1"]);
+  const rates = await store.api("/runs?group=job_type&sort=config.rate&order=desc");
+  assert.deepEqual(rates.runs.slice(-2).map((run) => run.name), ["train-1", "train-2"]);
+  assert.equal((await store.fetch(`/api/projects/${project}/runs?group=state`)).status, 400);
+  await page.route(/\/runs\?/, (route) => route.continue({ url: route.request().url().replace("limit=100", "limit=4") }));
+  await open("/runs?group=job_type");
+  await page.getByRole("rowheader", { name: "load-data 3 runs, 2 on this page" }).waitFor();
+  await page.unroute(/\/runs\?/);
+});
+
+test("charts are drawn over another metric, smoothed, and on a log scale", async () => {
+  const lines = [[1, 8], [10, 6], [100, 4], [-5, 2]].map(([loss, accuracy], step) => JSON.stringify({ step, loss, accuracy }));
+  store.run("curve-1", "train", `printf '%s\n' '${lines.join("' '")}' > ${store.mount}/.art/run/metrics.jsonl`);
+  await open("/runs/curve-1");
+  const figure = (name) => page.getByRole("figure", { name });
+  const legend = (name, text) => figure(name).locator(".u-series").nth(1).getByText(text, { exact: true }).waitFor();
+  await legend(/^loss over step/, "-5");
+  // As W&B smooths: weighted means, corrected for their start.
+  await page.getByLabel(/Smoothing/).fill("0.5");
+  const mean = [1, 10, 100, -5].reduce((sum, value) => sum / 2 + value / 2, 0) / (1 - 0.5 ** 4);
+  await legend(/^loss over step/, String(Number(mean.toPrecision(5))));
+  await page.getByLabel(/Smoothing/).fill("0");
+  await page.getByLabel(/Along the bottom/).selectOption("accuracy");
+  await figure(/^loss over accuracy: curve-1 ends at 1$/).waitFor();
+  await page.getByLabel(/Along the bottom/).selectOption("step");
+  await page.getByLabel("Log scale").check();
+  await legend(/^loss over step/, "100");  // what is not above zero has no place there
+});
+
+test("an artifact's page says of each version what it is", async () => {
+  await open("/artifacts/digits");
+  const row = page.getByRole("row", { name: /digits:v1/ });
+  for (const words of ["latest", "load-2", "1 file"]) await row.getByText(words).first().waitFor();
+  const { size } = store.json("show", "digits:v1");
+  await row.getByRole("cell", { name: `${size} B`, exact: true }).or(row.getByRole("cell", { name: /KiB/ })).first().waitFor();
+  await page.getByRole("row", { name: /digits:v0/ }).getByText("Some digits").waitFor();
+  await region("History").getByText("made, of type dataset").waitFor();
+});
+
+test("files of each kind are looked into on the page", async () => {
+  const { inputs, mount } = store;
+  store.input("long.csv", "number\n" + Array.from({ length: 500 }, (_, i) => `${i}\n`).join(""));
+  store.run("kinds-1", "load-data", `mkdir -p ${mount}/kinds; cp ${inputs}/net.pt ${mount}/kinds/latest/net.pth; cp ${inputs}/long.csv ${inputs}/x.json ${inputs}/arrays.npz ${inputs}/net.safetensors ${inputs}/evil.pt ${mount}/kinds/latest/; printf '\\000\\001\\377' > ${mount}/kinds/latest/raw.bin`);
+  for (const [file, words] of [["net.pth", "fc.weight"], ["net.safetensors", "F32"], ["arrays.npz", "5 × 4"], ["evil.pt", "nothing in the file was run"], ["x.json", '"list": ['], ["raw.bin", "00 01 ff"], ["long.csv", "Of more, 200 rows and 1 column are shown."]]) {
+    await open(`/artifacts/kinds/v0?file=${file}`);
+    await region("Files").locator(".split-main").getByText(words).first().waitFor();
+  }
 });
 
 test("what takes long is said in words, what does not is not", async () => {

@@ -237,6 +237,9 @@ test("search finds names, and keys are enough", async () => {
   await page.getByRole("option", { name: /train-2/ }).waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(`${store.origin}${base}/runs/train-2`);
+  await page.keyboard.press("/");
+  await page.keyboard.type("no such name");
+  await page.getByText("No artifact or run has “no such name” in its name or type.").waitFor();
 });
 
 test("wrong addresses and tokens say what to do", async () => {

@@ -30,6 +30,7 @@ const shots = [
   ["run", `${base}/runs/${of("train")}`], ["run-images", `${base}/runs/${of("report")}`],
   ["artifacts", `${base}/artifacts`], ["artifact", `${base}/artifacts/${model.artifact}`],
   ["version", `${base}/artifacts/${model.artifact}/latest?file=trained_model.pth`],
+  ["versions", `${base}/artifacts/${model.artifact}/compare?from=v0&to=latest&file=trained_model.pth`],
   ["compare", `${base}/compare?runs=${trains.join(",")}`],
 ];
 for (const scheme of ["light", "dark"]) {
