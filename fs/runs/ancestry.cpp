@@ -44,17 +44,45 @@ bool same_program(const ProcessFacts& a, const ProcessFacts& b) {
            a.arguments == b.arguments;
 }
 
+// The program that it is now did not start the one below.
+bool became_another(const std::vector<ProcessFacts>& chain, std::size_t i) {
+    return i > 0 && i < chain.size() && chain[i].execed > chain[i - 1].forked;
+}
+
+// An exec shows before it is told: so this comes after all facts were read. Until it does show it
+// all, the process has a file and no arguments.
+void note_execs(ProcessTable& table, std::vector<ProcessFacts>& chain) {
+    for (auto& process : chain) {
+        if (auto descent = table.descent(process.pid)) process.execed = descent->execed;
+        bool within = process.arguments.empty() && !process.executable.empty();
+        if (within) process.execed = std::chrono::steady_clock::now();
+    }
+}
+
 Launcher launcher_at(const std::vector<ProcessFacts>& chain,
                      const std::vector<ProgramClass>& classes, std::size_t i) {
     const auto& process = chain[i];
     Launcher launcher{process.key(), program_name(process), false, false};
     launcher.desk = process.has_terminal && process.session == process.pid;
-    launcher.fork = i + 1 < chain.size() && classes[i + 1] == ProgramClass::launcher &&
-                    same_program(process, chain[i + 1]);
+    if (i + 1 == chain.size() || classes[i + 1] != ProgramClass::launcher) return launcher;
+    launcher.fork = became_another(chain, i + 1) ? process.execed <= process.forked
+                                                 : same_program(process, chain[i + 1]);
     return launcher;
 }
 
 }  // namespace
+
+std::vector<ProgramClass> classes_of(const ProgramLists& lists,
+                                     const std::vector<ProcessFacts>& chain) {
+    std::vector<ProgramClass> classes;
+    classes.reserve(chain.size());
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        auto now = classify(lists, chain[i]);
+        bool was_launcher = became_another(chain, i) && now != ProgramClass::supervisor;
+        classes.push_back(was_launcher ? ProgramClass::launcher : now);
+    }
+    return classes;
+}
 
 const Launcher* Inferred::acts_for() const {
     if (launchers.empty()) return nullptr;
@@ -86,12 +114,22 @@ std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid) {
     for (std::size_t step = 0; step < max_steps; ++step) {
         auto& last = chain.back();
         if (last.parent <= 0 || last.pid == 1) break;
-        // An orphan's parent by /proc only adopted it.
-        if (auto ancestor = table.living_ancestor(last.pid)) {
-            last.parent = *ancestor;
-            last.dead_parents = table.dead_ancestors(last.pid);
+        auto descent = table.descent(last.pid);
+        if (descent) {
+            // An orphan's parent by /proc only adopted it.
+            last.parent = descent->living_ancestor.value_or(last.parent);
+            last.dead_parents = std::move(descent->dead);
+            last.forked = descent->forked;
         }
         auto parent = table.facts(last.parent);
+        if (parent && descent) {
+            // One that dies meanwhile no longer says what it is, nor when it became that.
+            if (auto of_parent = table.descent(last.parent))
+                parent->execed = of_parent->execed;
+            else if (auto now = table.descent(last.pid);
+                     now && now->living_ancestor.value_or(last.parent) != last.parent)
+                continue;
+        }
         if (parent && parent->start_ticks <= last.start_ticks) {
             chain.push_back(std::move(*parent));
             continue;
@@ -101,14 +139,12 @@ std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid) {
         if (!again || again->key() != last.key() || again->parent == last.parent) break;
         last.parent = again->parent;
     }
+    note_execs(table, chain);
     return chain;
 }
 
 Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& chain) {
-    std::vector<ProgramClass> classes;
-    classes.reserve(chain.size());
-    for (const auto& process : chain) classes.push_back(classify(lists, process));
-
+    const auto classes = classes_of(lists, chain);
     Walk end = walk(chain, classes);
     Inferred inferred;
     inferred.line = end.line;

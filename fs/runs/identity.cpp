@@ -120,27 +120,46 @@ std::optional<Identifier::Explained> Identifier::explain(pid_t pid) {
     Explained found;
     found.chain = ancestry(table_, pid);
     if (found.chain.empty()) return std::nullopt;
-    for (const auto& process : found.chain) found.classes.push_back(classify(lists_, process));
+    found.classes = classes_of(lists_, found.chain);
     if (auto begun = explicit_run_of(found.chain)) {
         found.explicit_run = begun->run;
         found.begun_at = begun->at;
     }
-    found.inferred = infer_root(lists_, found.chain);
-    auto root = std::find_if(found.chain.begin(), found.chain.end(), [&](const ProcessFacts& one) {
-        return one.pid == found.inferred.root;
-    });
+    const auto walked = infer_root(lists_, found.chain);
+    found.inferred = walked;
+    auto root = std::find_if(found.chain.begin(), found.chain.end(),
+                             [&](const ProcessFacts& one) { return one.pid == walked.root; });
     std::string group = group_text(*root, &found.by_group);
     std::lock_guard lock(mutex_);
     if (auto grouped = by_group_.find(group); !group.empty() && grouped != by_group_.end())
         found.inferred = grouped->second->inferred;
-    for (auto process = found.chain.begin(); process != root + 1; ++process) {
-        auto known = known_.find(process->key());
-        if (known == known_.end()) continue;
-        found.by_walk = known->second->inferred.key() == found.inferred.key();
-        found.inferred = known->second->inferred;
-        break;
+    if (auto known = find_known(found.chain, walked); known != known_.end()) {
+        found.by_walk = known->second.membership->inferred.key() == walked.key();
+        found.inferred = known->second.membership->inferred;
     }
     return found;
+}
+
+// With the lock held: the nearest, up to the line, that was seen in a run.
+Identifier::KnownProcesses::iterator Identifier::find_known(const std::vector<ProcessFacts>& chain,
+                                                            const Inferred& inferred) {
+    bool own = inferred.line == Line::own && inferred.root_class == ProgramClass::supervisor;
+    for (auto process = chain.begin(); process != chain.end(); ++process) {
+        const bool line = process->pid == inferred.line_process;
+        if (other_namespace(*process, chain[0])) break;
+        if (line && inferred.line != Line::supervisor && !own) break;
+        auto known = known_.find(process->key());
+        if (known != known_.end()) {
+            const auto seen = known->second.execed;
+            // Seen only after it had become another than the one that forked the process below.
+            bool later = process != chain.begin() && seen > std::prev(process)->forked;
+            // A program that only calls itself a supervisor now stays what it was.
+            bool another = line && seen != process->execed;
+            if (!later && !another) return known;
+        }
+        if (line) break;
+    }
+    return known_.end();
 }
 
 std::shared_ptr<const Identifier::Membership> Identifier::membership_of(
@@ -148,27 +167,24 @@ std::shared_ptr<const Identifier::Membership> Identifier::membership_of(
     Inferred inferred = infer_root(lists_, chain);
     auto root = std::find_if(chain.begin(), chain.end(),
                              [&](const ProcessFacts& one) { return one.pid == inferred.root; });
-    auto line = std::find_if(root, chain.end(), [&](const ProcessFacts& one) {
-        return one.pid == inferred.line_process || other_namespace(one, chain[0]);
-    });
     auto membership = std::make_shared<const Membership>(Membership{inferred, *root});
-    bool under_supervisor = inferred.line == Line::supervisor && line == root + 1;
+    auto above = std::next(root);
+    bool under_supervisor = inferred.line == Line::supervisor && above != chain.end() &&
+                            above->pid == inferred.line_process;
     if (under_supervisor) membership = group_of(std::move(membership));
 
-    auto end = root + 1;  // of what is in the run for sure
+    auto end = above;  // of what is in the run for sure
     std::lock_guard lock(mutex_);
-    for (auto process = chain.begin(); process != line; ++process) {
-        auto found = known_.find(process->key());
-        if (found == known_.end()) continue;
-        membership = found->second;
-        end = process;
-        break;
+    if (auto known = find_known(chain, inferred); known != known_.end()) {
+        membership = known->second.membership;
+        end = std::find_if(chain.begin(), chain.end(),
+                           [&](const ProcessFacts& one) { return one.key() == known->first; });
     }
     // Launchers go on to start other runs, observers and tools become programs; what is under a
     // program stays with it.
     if (membership->inferred.root_class != ProgramClass::ordinary) return membership;
     for (auto process = chain.begin(); process != end; ++process)
-        known_.insert_or_assign(process->key(), membership);
+        known_.insert_or_assign(process->key(), Known{membership, process->execed});
     if (known_.size() >= sweep_at_) forget_dead();
     return membership;
 }
@@ -209,7 +225,7 @@ void Identifier::forget_dead() {
     std::erase_if(known_, [](const auto& entry) { return gone(entry.first.pid); });
     std::erase_if(by_group_, [this](const auto& entry) {
         return std::none_of(known_.begin(), known_.end(),
-                            [&](const auto& one) { return one.second == entry.second; });
+                            [&](const auto& one) { return one.second.membership == entry.second; });
     });
     sweep_at_ = std::max(min_sweep, 2 * known_.size());
 }

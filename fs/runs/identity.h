@@ -76,6 +76,11 @@ enum class Role : std::uint8_t {
 
 // A process and its ancestors, the process first: empty for pid 0, kernel threads and what is gone.
 std::vector<ProcessFacts> ancestry(ProcessTable& table, pid_t pid);
+// Each by its program, but for one that has become another since it started the one below: a shell
+// did that (`sh -c 'work & exec prog'`, bash's `tee >(work)`). If it was a program, and was seen
+// here, Identifier knows that. Supervisors start themselves anew and stay what they are.
+std::vector<ProgramClass> classes_of(const ProgramLists& lists,
+                                     const std::vector<ProcessFacts>& ancestry);
 // Rule 2 over an ancestry that is not empty.
 Inferred infer_root(const ProgramLists& lists, const std::vector<ProcessFacts>& ancestry);
 
@@ -175,6 +180,12 @@ private:
         ProcessFacts root;
     };
 
+    struct Known {
+        std::shared_ptr<const Membership> membership;
+        Instant execed;  // as it was when the process was seen
+    };
+    using KnownProcesses = std::unordered_map<ProcessKey, Known>;
+
     struct Begun {
         RunId run;
         ProcessKey at;  // none: by environment
@@ -183,6 +194,8 @@ private:
     std::string group_text(const ProcessFacts& root, std::string* entry) const;
     std::shared_ptr<const Membership> membership_of(const std::vector<ProcessFacts>& chain);
     std::shared_ptr<const Membership> group_of(std::shared_ptr<const Membership> alone);
+    KnownProcesses::iterator find_known(const std::vector<ProcessFacts>& chain,
+                                        const Inferred& inferred);
     void forget_dead();
 
     const ProgramLists lists_;
@@ -194,7 +207,7 @@ private:
 
     std::mutex mutex_;                  // guards what follows; nothing else is locked under it
     std::size_t sweep_at_ = min_sweep;  // known processes
-    std::unordered_map<ProcessKey, std::shared_ptr<const Membership>> known_;
+    KnownProcesses known_;
     std::map<std::string, std::shared_ptr<const Membership>> by_group_;
 };
 

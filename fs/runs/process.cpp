@@ -62,12 +62,7 @@ class ConnectedProcesses : public SystemProcesses {
 public:
     explicit ConnectedProcesses(std::unique_ptr<ProcessConnector> connector)
         : connector_(std::move(connector)) {}
-    std::optional<pid_t> living_ancestor(pid_t pid) override {
-        return connector_->living_ancestor(pid);
-    }
-    std::vector<pid_t> dead_ancestors(pid_t pid) override {
-        return connector_->dead_ancestors(pid);
-    }
+    std::optional<Descent> descent(pid_t pid) override { return connector_->descent(pid); }
 
 private:
     std::unique_ptr<ProcessConnector> connector_;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -33,6 +34,8 @@ struct FileIdentity {
     auto operator<=>(const FileIdentity&) const = default;
 };
 
+using Instant = std::chrono::steady_clock::time_point;
+
 // What a process says of itself, read once when it is first identified.
 struct ProcessFacts {
     pid_t pid = 0;
@@ -50,10 +53,23 @@ struct ProcessFacts {
     std::uint32_t gid = 0;  // real
     bool kernel_thread = false;
     bool subreaper = false;  // where it can be known (the kernel does not tell)
-    // In an ancestry: those between it and the next, who have died, the nearest first.
+    // In an ancestry, as far as it is known: those between it and the next, who have died, the
+    // nearest first; when the next one forked it, or the first of those in between; and when it
+    // last became another program.
     std::vector<pid_t> dead_parents;
+    Instant forked{};
+    Instant execed{};
 
     ProcessKey key() const { return {pid, start_ticks}; }
+};
+
+// Where a process came from, as /proc does not say it.
+struct Descent {
+    std::optional<pid_t> living_ancestor;  // the nearest; none: its parent lives, or is not known
+    // Those in between, the nearest first, but for those that became another program afterwards.
+    std::vector<pid_t> dead;
+    Instant forked{};  // as in ProcessFacts
+    Instant execed{};
 };
 
 // In different pid namespaces, as far as that can be read.
@@ -65,10 +81,7 @@ class ProcessTable {
 public:
     virtual ~ProcessTable() = default;
     virtual std::optional<ProcessFacts> facts(pid_t pid) = 0;
-    // For a process whose parent has died: the nearest ancestor that lives, as far as it is known.
-    virtual std::optional<pid_t> living_ancestor(pid_t /*pid*/) { return std::nullopt; }
-    // And those in between, the nearest first.
-    virtual std::vector<pid_t> dead_ancestors(pid_t /*pid*/) { return {}; }
+    virtual std::optional<Descent> descent(pid_t /*pid*/) { return std::nullopt; }
 };
 // /proc. Never asks the file system an executable lies on, which may be our own mount.
 ProcessTable& system_processes();

@@ -24,6 +24,7 @@ namespace {
 
 // In linux/cn_proc.h, but inside the structure or outside it as the headers are old or new.
 constexpr std::uint32_t event_fork = 0x00000001;
+constexpr std::uint32_t event_exec = 0x00000002;
 constexpr std::uint32_t event_exit = 0x80000000;
 
 constexpr int receive_buffer = 8 << 20;  // some ten thousand forks
@@ -137,10 +138,13 @@ void ProcessConnector::read_events(const char* data, std::size_t size) {
         std::memcpy(&event, reinterpret_cast<const char*>(message) + header,
                     std::min<std::size_t>(sizeof event, message->nlmsg_len - header));
         auto what = static_cast<std::uint32_t>(event.what);
+        Instant when(std::chrono::nanoseconds(event.timestamp_ns));  // of the monotonic clock
         if (what == event_fork) {
             const auto& fork = event.event_data.fork;
             // Another thread of its process is no new process.
-            if (fork.child_pid == fork.child_tgid) forked(fork.parent_tgid, fork.child_tgid);
+            if (fork.child_pid == fork.child_tgid) forked(fork.parent_tgid, fork.child_tgid, when);
+        } else if (what == event_exec) {
+            execed(event.event_data.exec.process_tgid, when);
         } else if (what == event_exit) {
             const auto& exit = event.event_data.exit;
             if (exit.process_pid == exit.process_tgid) exited(exit.process_tgid);
@@ -157,12 +161,17 @@ std::shared_ptr<ProcessConnector::Node>& ProcessConnector::node_of(pid_t pid) {
     return node;
 }
 
-void ProcessConnector::forked(pid_t parent, pid_t child) {
+void ProcessConnector::forked(pid_t parent, pid_t child, Instant when) {
     auto from = node_of(parent);
     auto node = std::make_shared<Node>();  // the number may have been another's
     node->pid = child;
+    node->forked = when;
     node->parent = std::move(from);
     live_[child] = std::move(node);
+}
+
+void ProcessConnector::execed(pid_t pid, Instant when) {
+    if (auto found = live_.find(pid); found != live_.end()) found->second->execed = when;
 }
 
 void ProcessConnector::exited(pid_t pid) {
@@ -185,33 +194,29 @@ void ProcessConnector::rebuild() {
 void ProcessConnector::rebuild_locked() {
     live_.clear();
     ++rebuilds_;
-    every_process([this](pid_t pid, pid_t parent) {
+    // Events of before that are still to be read are older than this.
+    const auto now = std::chrono::steady_clock::now();
+    every_process([this, now](pid_t pid, pid_t parent) {
         auto node = node_of(pid);
+        node->forked = now;
         if (parent > 0) node->parent = node_of(parent);
     });
 }
 
-std::optional<pid_t> ProcessConnector::living_ancestor(pid_t pid) {
+std::optional<Descent> ProcessConnector::descent(pid_t pid) {
     std::lock_guard lock(mutex_);
     drain();  // a fork that has been is there to be read
     auto found = live_.find(pid);
     if (found == live_.end()) return std::nullopt;
-    const Node* at = found->second->parent.get();
-    if (at == nullptr || !at->dead) return std::nullopt;
-    while (at != nullptr && at->dead) at = at->parent.get();
-    return at == nullptr ? std::nullopt : std::optional(at->pid);
-}
-
-std::vector<pid_t> ProcessConnector::dead_ancestors(pid_t pid) {
-    std::lock_guard lock(mutex_);
-    drain();
-    std::vector<pid_t> dead;
-    auto found = live_.find(pid);
-    if (found == live_.end()) return dead;
-    for (const Node* at = found->second->parent.get(); at != nullptr && at->dead;
-         at = at->parent.get())
-        dead.push_back(at->pid);
-    return dead;
+    const Node* at = found->second.get();
+    Descent descent;
+    descent.execed = at->execed;
+    for (; at->parent != nullptr && at->parent->dead; at = at->parent.get())
+        if (at->parent->execed <= at->forked) descent.dead.push_back(at->parent->pid);
+    descent.forked = at->forked;
+    if (at != found->second.get() && at->parent != nullptr)
+        descent.living_ancestor = at->parent->pid;
+    return descent;
 }
 
 std::size_t ProcessConnector::size() const {

@@ -2,10 +2,12 @@
 //
 // A process whose parent has exited is given to init or a subreaper, and /proc no longer says where
 // it came from: `sh -c 'prog &'` leaves a prog that nobody started. The kernel's process connector
-// (a netlink multicast of every fork and exit on the machine, for root in the first pid namespace
-// only) says it at the time. This class listens on a thread of its own and keeps a node for each
-// live process, linked to the node of the process that forked it; a dead process's node lives on as
-// long as a living descendant needs it, so memory follows the number of live processes.
+// (a netlink multicast of every fork, exec and exit on the machine, for root in the first pid
+// namespace only) says it at the time. This class listens on a thread of its own and keeps a node
+// for each live process, linked to the node of the process that forked it; a dead process's node
+// lives on as long as a living descendant needs it, so memory follows the number of live processes.
+// When a process last became another program is kept too: `sh -c 'work & exec prog'` makes prog of
+// the shell that started work, which is not prog's.
 //
 // Requests are answered without it: it is asked when a caller is identified, on the pool, and only
 // matters where /proc's parent is not the one that forked. Exits are still learnt from pidfds: an
@@ -40,11 +42,8 @@ public:
     ProcessConnector(const ProcessConnector&) = delete;
     ProcessConnector& operator=(const ProcessConnector&) = delete;
 
-    // Of a process whose parent has died, the nearest ancestor that lives. Nothing if its parent
-    // lives, or nothing is known.
-    std::optional<pid_t> living_ancestor(pid_t pid);
-    // Those in between, the nearest first.
-    std::vector<pid_t> dead_ancestors(pid_t pid);
+    // Nothing if the process is not known.
+    std::optional<Descent> descent(pid_t pid);
 
     // Living processes known: for tests.
     std::size_t size() const;
@@ -57,6 +56,8 @@ private:
         pid_t pid = 0;
         bool dead = false;
         unsigned dead_above = 0;
+        Instant forked{};  // as in ProcessFacts
+        Instant execed{};
         std::shared_ptr<Node> parent;
     };
 
@@ -65,7 +66,8 @@ private:
     // Reads what has arrived; with the lock held.
     void drain();
     void read_events(const char* data, std::size_t size);
-    void forked(pid_t parent, pid_t child);
+    void forked(pid_t parent, pid_t child, Instant when);
+    void execed(pid_t pid, Instant when);
     void exited(pid_t pid);
     void rebuild_locked();
     std::shared_ptr<Node>& node_of(pid_t pid);

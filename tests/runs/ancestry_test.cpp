@@ -259,6 +259,51 @@ TEST_CASE("Kernel threads, pid 0 and the dead are nobody") {
     CHECK(infer_root(table, lists, helper)->line == Line::kernel_thread);
 }
 
+TEST_CASE("What a shell started before it became a program is not that program's") {
+    Desk desk;
+    auto at = [](int seconds) { return Instant(std::chrono::seconds(seconds)); };
+    // sh -c './watch & exec ./serve'
+    pid_t serve = desk.run(desk.shell, {"./serve"});
+    pid_t watch = desk.run(serve, {"./watch"});
+    pid_t worker = desk.run(serve, {"./worker"});
+    desk.table[watch].forked = at(1);
+    desk.table[serve].execed = at(2);
+    desk.table[worker].forked = at(3);
+    CHECK(desk.root(watch) == watch);
+    CHECK(desk.of(watch).topmost_launcher == serve);
+    CHECK(desk.of(watch).line_process == desk.shell);
+    CHECK(desk.root(worker) == serve);
+    CHECK(desk.root(serve) == serve);
+    // What has not become anything yet is the shell still, about to become a program.
+    pid_t fork = desk.run(serve, {"/bin/sh", "-c", "./watch & exec ./serve"});
+    desk.table[fork].forked = at(1);
+    CHECK(desk.of(fork).launchers.at(0).fork);
+    desk.table[fork].execed = at(2);
+    CHECK_FALSE(desk.of(fork).launchers.at(0).fork);
+    // A supervisor's child is a line also as the program that it is now.
+    pid_t cron = desk.run(desk.init, {"/usr/sbin/cron"});
+    pid_t job = desk.run(cron, {"./serve"});
+    pid_t copy = desk.run(job, {"/usr/bin/cp", "x", "y"});
+    desk.table[copy].forked = at(1);
+    desk.table[job].execed = at(2);
+    CHECK(desk.of(copy).line == Line::supervised_launcher);
+    CHECK(desk.of(copy).acts_for()->process.pid == job);
+    // A supervisor that has started itself anew is one.
+    desk.table[job].forked = at(1);
+    desk.table[cron].execed = at(2);
+    CHECK(desk.of(copy).line == Line::supervised_launcher);
+    CHECK(desk.of(job).line == Line::supervisor);
+}
+
+TEST_CASE("What a process within execve has started, it started as what it was") {
+    Desk desk;
+    pid_t tee = desk.run(desk.shell, {"/usr/bin/tee"});
+    pid_t program = desk.run(tee, {"./upper"});
+    desk.table[tee].arguments.clear();  // its new memory has none yet
+    CHECK(desk.root(program) == program);
+    CHECK(desk.of(program).topmost_launcher == tee);
+}
+
 TEST_CASE("The walk does not leave the caller's pid namespace") {
     Desk desk;
     pid_t outside = desk.run(desk.shell, {"./orchestrator"});

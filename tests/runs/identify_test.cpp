@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <filesystem>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -63,6 +64,13 @@ public:
         auto found = system_processes().facts(pid);
         if (found && pid == test_) found->subreaper = true;
         return found;
+    }
+
+    // Of children that were started before their parent's last exec.
+    std::map<pid_t, Descent> descents;
+    std::optional<Descent> descent(pid_t pid) override {
+        auto found = descents.find(pid);
+        return found == descents.end() ? std::nullopt : std::optional(found->second);
     }
 
 private:
@@ -199,6 +207,33 @@ TEST_CASE("A program keeps its run across exec") {
     Identifier forgetful(ProgramLists::built_in(), {}, table);
     CHECK(identify(forgetful, grandchild).caller.root() == key_of(grandchild));
     kill(grandchild, SIGKILL);
+}
+
+TEST_CASE("What a program started before it became another is its own if it was seen before") {
+    UnderTheTest table;
+    Identifier seen(ProgramLists::built_in(), {}, table);
+    Identifier later(ProgramLists::built_in(), {}, table);
+    Signal forked;
+    Signal go;
+    Child program([&] {
+        Child child([] { return sleep_for_ever(); });
+        forked.send(child.pid());
+        go.wait();
+        execl("/usr/bin/sleep", "sleep", "1000", nullptr);
+        return 127;
+    });
+    pid_t child = forked.wait();
+    CHECK(identify(seen, program.pid()).caller.root() == key_of(program.pid()));
+    go.send();
+    REQUIRE(eventually([&] { return name_of(program.pid()) == "sleep"; }));
+    auto at = [](int seconds) { return Instant(std::chrono::seconds(seconds)); };
+    table.descents[child] = {{}, {}, at(1), {}};
+    table.descents[program.pid()] = {{}, {}, {}, at(2)};
+    CHECK(identify(seen, program.pid()).caller.root() == key_of(program.pid()));
+    CHECK(identify(seen, child).caller.root() == key_of(program.pid()));
+    CHECK(identify(later, program.pid()).caller.root() == key_of(program.pid()));
+    CHECK(identify(later, child).caller.root() == key_of(child));
+    kill(child, SIGKILL);
 }
 
 TEST_CASE("Who was seen in a run stays in it when its root dies, and so do its children") {

@@ -63,6 +63,13 @@ class Model:
             if run.launcher and not run.over:
                 self.finish(run)
 
+    def on_fork(self, _process, event):
+        """A child has what its parent has now, and was started by what that is now."""
+        if event.result in self.parents:
+            self.process(event.result)
+
+    on_vfork = on_clone = on_clone3 = on_fork
+
     def on_execve(self, process, event, path=None):
         path = path or self.resolved(process, event.text(0))
         argv = event.texts(1)

@@ -54,6 +54,9 @@ class Process:
     born: int = 0                                 # as a number of events
     died: float = float("inf")
     run: object = None                            # of this process, once it is known
+    execs: int = 0                                # how often it has become another program
+    parent_execs: int = 0                         # and its parent had, when it was started
+    run_execs: int = 0                            # and it had itself, when its run became known
     input: str = ""                               # the pipe that its program has for input
     looked: list = field(default_factory=list)    # nodes that an observer has read
 
@@ -62,6 +65,7 @@ class Process:
 
     def become(self, path, argv):
         """exec."""
+        self.execs += 1
         self.program, self.argv = os.path.basename(path), argv
         self.kind = rules.class_of(self.program, argv)
         self.forked = False
@@ -80,16 +84,21 @@ class Process:
             return self
         made = Process(pid, self, self.program, self.argv, self.cwd)
         made.forked = self.kind == "launcher"
+        made.parent_execs = self.execs
         shares = "CLONE_FILES" in flags
         made.fds = self.fds if shares else dict(self.fds)
         made.cloexec = self.cloexec if shares else set(self.cloexec)
         return made
 
-    def line(self):
+    def started_by_what_it_was(self):
+        """Its parent has become another program since: it was a shell, unless it had a run."""
+        return self.parent.execs > self.parent_execs
+
+    def line(self, kind):
         """No run's root is looked for at or above such a process."""
-        if self.parent is None or self.kind == "supervisor":
+        if self.parent is None or kind == "supervisor":
             return True
-        if self.kind != "launcher":
+        if kind != "launcher":
             return False
         return self.parent.kind == "supervisor" or (self.leads_session and self.has_terminal)
 
@@ -110,7 +119,7 @@ class Runs:
 
     def of_root(self, root):
         if root.run is None:
-            root.run = Run(root, argv=root.argv)
+            root.run, root.run_execs = Run(root, argv=root.argv), root.execs
             self.all.append(root.run)
         return root.run
 
@@ -130,19 +139,25 @@ class Runs:
         while above is not None and not above.explicit:
             above = above.parent
         if above is not None:
-            process.run = self.of_root(above)
+            process.run, process.run_execs = self.of_root(above), process.execs
             return Deed("run", process, process.run)
-        chain = [process]
-        while not chain[-1].line():
-            chain.append(chain[-1].parent)
+        chain, kinds, known = [process], {process: process.kind}, set()
+        while not chain[-1].line(kinds[chain[-1]]):
+            child, one = chain[-1], chain[-1].parent
+            chain.append(one)
+            was_shell = child.started_by_what_it_was() and one.kind != "supervisor"
+            kinds[one] = "launcher" if was_shell else one.kind
+            if one.run and one.run_execs <= child.parent_execs:
+                known.add(one)
         line, below = chain[-1], chain[:-1]
         if process.kind == "supervisor":  # it sees what it starts make, as a launcher does
             return Deed("launcher", process)
-        root = next((one for one in reversed(below) if one.run or one.kind != "launcher"), None)
+        root = next((one for one in reversed(below) if one in known or kinds[one] != "launcher"),
+                    None)
         # Below the root's launchers only.
         launchers = below[below.index(root) + 1:] if root else below
         topmost = launchers[-1] if launchers else None
-        acting = topmost or (line if line.kind == "launcher" else None)
+        acting = topmost or (line if kinds[line] == "launcher" else None)
         if root is None:
             return Deed("launcher", acting or process)
         if root is process and root.kind == "observer" and not changes:
@@ -154,5 +169,5 @@ class Runs:
                 return Deed("tool", root, before)
             if acting:
                 return Deed("tool", acting, self.of_launcher(acting))
-        process.run = self.of_root(root)
+        process.run, process.run_execs = self.of_root(root), process.execs
         return Deed("run", process, process.run)
