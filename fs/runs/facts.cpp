@@ -56,7 +56,7 @@ RunFacts FactCollector::collect(const RootProcess& root) {
     RunFacts facts;
     facts.command = redact(process.arguments);
     facts.job_type = job_type_of(process);
-    facts.config = config_of(process.arguments);
+    facts.config = config_of(loaded_program(process).value_or(process).arguments);
     facts.cwd = root.cwd;
     facts.executable = process.executable;
     facts.executable_digest = digest_of(root);

@@ -122,7 +122,35 @@ bool listed(const std::vector<std::string>& list, const Names& names, bool two_w
 
 // memfd_create(2): how the kernel shows such a file.
 bool runs_from_memory(const ProcessFacts& facts) { return facts.executable.starts_with("/memfd:"); }
+
+// glibc's and musl's, by today's names and older ones: ld-linux-x86-64.so.2, ld-musl-x86_64.so.1,
+// ld64.so.2, ld-2.31.so, ld.so.
+bool is_loader(std::string_view name) {
+    return (name.starts_with("ld-") || name.starts_with("ld64.") || name.starts_with("ld.")) &&
+           name.find(".so") != std::string_view::npos;
+}
 }  // namespace
+
+std::optional<ProcessFacts> loaded_program(const ProcessFacts& facts) {
+    static const std::set<std::string_view> with_value{"--library-path",
+                                                       "--glibc-hwcaps-prepend",
+                                                       "--glibc-hwcaps-mask",
+                                                       "--inhibit-rpath",
+                                                       "--audit",
+                                                       "--preload",
+                                                       "--argv0"};
+    static const std::set<std::string_view> tells_only{"--list", "--verify"};
+    if (!is_loader(base_name(facts.executable))) return std::nullopt;
+    const auto& words = facts.arguments;
+    std::size_t at = 1;
+    while (at < words.size() && words[at].starts_with("--") && !tells_only.contains(words[at]))
+        at += with_value.contains(words[at]) ? 2 : 1;
+    if (at >= words.size() || words[at].starts_with("--")) return std::nullopt;
+    ProcessFacts loaded = facts;
+    loaded.executable = words[at];
+    loaded.arguments.assign(words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
+    return loaded;
+}
 
 const char* to_string(ProgramClass program_class) {
     switch (program_class) {
@@ -141,6 +169,7 @@ const char* to_string(ProgramClass program_class) {
 }
 
 std::string program_name(const ProcessFacts& facts) {
+    if (auto loaded = loaded_program(facts)) return program_name(*loaded);
     // What runs from memory has no file's name.
     std::string name = runs_from_memory(facts) ? std::string() : base_name(facts.executable);
     constexpr std::string_view deleted = " (deleted)";  // the kernel's mark of an unlinked file
@@ -160,10 +189,27 @@ std::string program_name(const ProcessFacts& facts) {
 }
 
 namespace {
-// `find latest/ -mindepth 1 -delete` is how a view is cleared.
+// Who looks only may also write what it found, into a file that it is told.
 bool changes_files(const std::string& program, const std::vector<std::string>& arguments) {
-    return program == "find" &&
-           std::find(arguments.begin(), arguments.end(), "-delete") != arguments.end();
+    auto has = [&](const std::set<std::string_view>& options) {
+        return std::any_of(arguments.begin(), arguments.end(),
+                           [&](const std::string& word) { return options.contains(word); });
+    };
+    // `find latest/ -mindepth 1 -delete` is how a view is cleared.
+    if (program == "find") return has({"-delete", "-fprint", "-fprint0", "-fprintf", "-fls"});
+    if (program == "tree") return has({"-o"});
+    if (program != "xxd") return false;
+    static const std::set<std::string_view> with_value{"-c",         "-cols", "-g", "-l",    "-len",
+                                                       "-o",         "-off",  "-s", "-seek", "-n",
+                                                       "-groupsize", "-name", "-R"};
+    std::size_t files = 0;
+    for (std::size_t i = 1; i < arguments.size(); ++i) {
+        if (with_value.contains(arguments[i]))
+            ++i;
+        else if (!arguments[i].starts_with('-') || arguments[i] == "-")
+            ++files;
+    }
+    return files > 1;
 }
 
 bool has_option(const std::vector<std::string>& arguments, char letter, std::string_view word) {
@@ -202,11 +248,13 @@ Names names_of_script(const ProcessFacts& facts) {
 }  // namespace
 
 bool is_interactive(const ProgramLists& lists, const ProcessFacts& facts) {
+    if (auto loaded = loaded_program(facts)) return is_interactive(lists, *loaded);
     return listed(lists.interactive, names_of_script(facts), false) ||
            listed(lists.interactive, names_of(facts), false);
 }
 
 ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
+    if (auto loaded = loaded_program(facts)) return classify(lists, *loaded);
     std::string program = program_name(facts);
     if (listed(lists.supervisors, names_of_script(facts), false)) return ProgramClass::supervisor;
     Names names = names_of(facts);
@@ -226,6 +274,7 @@ ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts) {
 }
 
 std::string job_type_of(const ProcessFacts& facts) {
+    if (auto loaded = loaded_program(facts)) return job_type_of(*loaded);
     std::string program = program_name(facts);
     auto invocation = invocation_of(program, facts.arguments);
     if (!invocation.interpreter || invocation.script.empty()) return without_ending(program);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct ProgramLists {
 ProgramClass classify(const ProgramLists& lists, const ProcessFacts& facts);
 // Of a supervisor: a notebook's or an editor's.
 bool is_interactive(const ProgramLists& lists, const ProcessFacts& facts);
+
+// What the dynamic loader was told to run (`ld-linux-x86-64.so.2 --preload x.so ./train 5`): it
+// never execs, so this is what the process is. Nothing if it is not the loader, or runs nothing.
+std::optional<ProcessFacts> loaded_program(const ProcessFacts& facts);
 
 // "train" for ./train, train.py, python -m pkg.train, Rscript train.R.
 std::string job_type_of(const ProcessFacts& facts);

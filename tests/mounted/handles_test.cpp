@@ -60,6 +60,31 @@ TEST_CASE("Appending, and a loop over a list", "[handles]") {
     CHECK(mount.logs(shell).empty());
 }
 
+TEST_CASE("What the dynamic loader runs is a program like any other", "[handles]") {
+    if (shell("test -x /lib64/ld-linux-x86-64.so.2").status != 0) return;
+    TestMount mount;
+    mount.ok(made);
+    const std::string loader = "/lib64/ld-linux-x86-64.so.2 ";
+    mount.ok(loader + "/bin/cat a/latest/x > b/latest/y; sleep 0");
+    auto run = mount.newest_run("cat");
+    CHECK(mount.uses(run) == Names{"a:v0/x"});
+    CHECK(mount.logs(run) == Names{"b:v0"});
+    // It opens the program, which may be an artifact's, and the program its files.
+    mount.ok("cp $(command -v artfs_actor) c/latest/tool");
+    mount.ok(loader +
+             "--inhibit-cache c/latest/tool read a/latest/y : write b/latest/z 1 : sleep 1");
+    run = mount.newest_run("tool");
+    CHECK(mount.uses(run) == Names{"a:v0/y", "c:v0/tool"});
+    CHECK(mount.logs(run) == Names{"b:v1"});
+    // As an observer and as a file tool.
+    auto runs = mount.json("runs --all").size();
+    CHECK(mount.ok(loader + "/bin/cat a/latest/y; :") == "four");
+    CHECK(mount.json("runs --all").size() == runs);
+    mount.ok(loader + "/bin/cp a/latest/y c/latest/copied; cp a/latest/x c/latest/; :");
+    CHECK(mount.json("show c:v1").at("logged_by").size() == 1);
+    CHECK(mount.json("ls c").size() == 2);
+}
+
 TEST_CASE("A handle that nobody used is its opener's", "[handles]") {
     TestMount mount;
     mount.ok(made);

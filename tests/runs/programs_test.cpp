@@ -33,6 +33,7 @@ constexpr auto launcher = ProgramClass::launcher;
 constexpr auto supervisor = ProgramClass::supervisor;
 constexpr auto observer = ProgramClass::observer;
 constexpr auto file_tool = ProgramClass::file_tool;
+constexpr const char* loader = "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
 
 }  // namespace
 
@@ -110,6 +111,21 @@ TEST_CASE("Programs are classed, and name their runs") {
         {"/memfd:runc_cloned:/proc/self/exe (deleted)", {"runc", "init"}, supervisor, "runc"},
         {"/memfd:sealed-1f0a (deleted)", {"tools/backend"}, supervisor, "backend"},
         {"/memfd:x (deleted)", {"/usr/bin/cp", "a", "b"}, file_tool, "cp"},
+        {"/usr/bin/find", {"find", "x", "-name", "y"}, observer, "find"},
+        {"/usr/bin/find", {"find", "x", "-fprint", "y"}, file_tool, "find"},
+        {"/usr/bin/tree", {"tree", "-o", "x"}, file_tool, "tree"},
+        {"/usr/bin/xxd", {"xxd", "-l", "9", "-"}, observer, "xxd"},
+        {"/usr/bin/xxd", {"xxd", "-r", "x", "y"}, file_tool, "xxd"},
+        // The dynamic loader, told what to run.
+        {loader, {"ld.so", "/bin/cat", "x"}, observer, "cat"},
+        {loader, {"ld.so", "--preload", "x.so", "./train", "--list"}, ordinary, "train"},
+        {loader, {"ld.so", "--argv0", "x", "--inhibit-cache", "/bin/cp"}, file_tool, "cp"},
+        {loader, {"ld.so", "/usr/bin/python3", "-u", "fit.py"}, ordinary, "fit"},
+        {"/lib/ld-musl-x86_64.so.1", {"ld.so", "/bin/sh", "-c", "x"}, launcher, "sh"},
+        {loader, {"ld.so", "--list", "./train"}, launcher, "ld-linux-x86-64.so"},
+        {loader, {"ld.so", "--preload"}, launcher, "ld-linux-x86-64.so"},
+        {loader, {"ld.so"}, launcher, "ld-linux-x86-64.so"},
+        {"/usr/bin/ld-so-farm", {"ld-so-farm", "/bin/cat"}, ordinary, "ld-so-farm"},
         {"/usr/bin/xargs", {"xargs"}, ordinary, "xargs"},
         {"/home/u/test", {"./test"}, ordinary, "test"},
         {"/home/u/split", {"./split"}, ordinary, "split"},
