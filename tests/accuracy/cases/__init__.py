@@ -5,7 +5,7 @@ import importlib
 from harness.case import Case
 
 GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes", "tools", "archives",
-          "editing", "building", "python", "languages", "shell", "idioms", "explicit", "namespaces", "services"]
+          "editing", "building", "python", "languages", "shell", "idioms", "weekly", "explicit", "namespaces", "services"]
 
 
 def all_cases():

@@ -8,17 +8,20 @@ import os
 
 LAUNCHERS = {"sh", "bash", "dash", "make", "env", "time", "timeout", "nice", "nohup", "setsid",
              "script", "strace", "setpriv", "stdbuf", "tmux", "flock", "unshare",
-             "bwrap"}
+             "zsh", "fish", "sudo", "ionice", "taskset", "chrt", "setarch", "prlimit",
+             "chroot", "nsenter", "screen", "bwrap"}
 # This program itself, as the mount is told in its configuration.
 HARNESS = "run"
-SUPERVISORS = {"cron", "snakemake", "jupyter-server", "podman", "conmon", "runc", HARNESS}
+SUPERVISORS = {"cron", "sshd", "snakemake", "jupyter-server", "podman", "conmon", "runc", HARNESS}
 OBSERVERS = {"ls", "cat", "head", "tail", "wc", "grep", "find", "stat", "du", "cmp", "diff", "tree",
-             "file", "sha256sum", "md5sum", "less", "od", "readlink", "realpath", "jq"}
+             "file", "sha256sum", "md5sum", "less", "od", "xxd", "nm", "bzcat", "readlink",
+             "realpath", "jq"}
 FILE_TOOLS = {"cp", "mv", "rm", "mkdir", "rmdir", "touch", "ln", "tar", "rsync", "sed", "tee",
               "install", "git", "dd", "truncate", "gzip", "gunzip", "unzip", "zip", "chmod",
-              "fallocate", "patch", "xz", "zstd", "7z", "cpio", "vi", "vim", "vim.basic", "vim.tiny", "nano"}
+              "fallocate", "patch", "xz", "bzip2", "bunzip2", "pigz", "unpigz", "curl", "zstd",
+              "7z", "cpio", "vi", "vim", "vim.basic", "vim.tiny", "nano"}
 # Those that are observers while they only unpack into their standard output.
-PACKERS = {"gzip", "xz", "zstd"}
+PACKERS = {"gzip", "xz", "zstd", "bzip2", "pigz"}
 # Options of the interpreters used that take the next word, or end the search for a script.
 INTERPRETERS = {"python3": ("-W -X", "-c", "-m"), "perl": ("-I", "-e", "")}
 
@@ -45,10 +48,18 @@ def script_of(program, argv):
 
 def class_of(program, argv):
     """launcher, supervisor, observer, tool or program: of an executable's name and arguments."""
+    if program.startswith("ld-linux") and len(argv) > 1:  # the dynamic loader: it never execs
+        return class_of(os.path.basename(argv[1]), argv[1:])
     if program.startswith("python3"):
         program = "python3"
     if program in INTERPRETERS and script_of(program, argv) in SUPERVISORS:
         return "supervisor"
+    if program == "busybox":  # its applets are programs
+        applet = argv[1:] if argv and os.path.basename(argv[0]) == "busybox" else argv
+        if applet and os.path.basename(applet[0]) != "busybox":
+            return class_of(os.path.basename(applet[0]), applet)
+    if program == "find" and "-fprint" in argv or program == "xxd" and "-r" in argv:
+        return "tool"
     options = "".join(word for word in argv[1:] if word.startswith("-"))
     if program in PACKERS and "c" in options and "d" in options:
         return "observer"
