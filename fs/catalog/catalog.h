@@ -77,6 +77,8 @@ public:
 
     // In any of the projects it touched: they agree in name and facts.
     std::optional<RunRecord> run(const RunId& id) const;
+    // So many it has in the project where it has most; 0: no such run.
+    std::uint32_t segments_of(const RunId& id) const;
     std::optional<RunRecord> run(std::string_view project, const RunId& id) const;
     std::optional<RunRecord> run(std::string_view project, std::string_view name) const;
     // Newest first, until `visit` returns false.

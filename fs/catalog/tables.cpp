@@ -18,6 +18,7 @@
 //   records         digest                          nodes and snapshots of trees (tree_format.cpp)
 //   settings        key                             value; "counter/NAME": u64(next), "became/ID":
 //   version
+#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -175,6 +176,15 @@ std::optional<RunRecord> ReadTxn::run(const RunId& id) const {
         return false;
     });
     return found;
+}
+
+std::uint32_t ReadTxn::segments_of(const RunId& id) const {
+    std::uint32_t most = 0;
+    state_->scan(runs_table, id.view(), [&](std::string_view, std::string_view value) {
+        most = std::max(most, decode_run(value).segments);
+        return true;
+    });
+    return most;
 }
 
 std::optional<RunRecord> ReadTxn::run(std::string_view project, const RunId& id) const {

@@ -81,7 +81,7 @@ RunId RunKeeper::start_launcher_run(const KnownLauncher& known, std::uint64_t un
     record.host = host_name();
     record.uid = known.uid;
     RunId id = record.id;
-    mount_.session.apply(unique, StartedRun{std::move(run)});
+    start(unique, std::move(run));
     last_acted_[id] = std::chrono::steady_clock::now();
     watch_idle(id, idle_time(known.launcher));
     return id;

@@ -133,12 +133,16 @@ const VersionRecord* Loader::version(const ArtifactId& artifact, std::uint32_t n
 const RunRecord* Loader::run(std::string_view name) {
     if (auto found = runs_.find(name); found != runs_.end())
         return found->second ? &*found->second : nullptr;
-    load([project = project_,
-          name = std::string(name)](const ReadTxn& txn) { return txn.run(project, name); },
-         [this, name = std::string(name)](std::optional<RunRecord> run) {
-             if (runs_.size() >= cached_runs) runs_.clear();
-             runs_.emplace(name, std::move(run));
-         });
+    load(
+        [project = project_, name = std::string(name)](const ReadTxn& txn) {
+            auto run = txn.run(project, name);
+            if (run) run->segments = txn.segments_of(run->id);
+            return run;
+        },
+        [this, name = std::string(name)](std::optional<RunRecord> run) {
+            if (runs_.size() >= cached_runs) runs_.clear();
+            runs_.emplace(name, std::move(run));
+        });
 }
 
 const Loader::KeptRows& Loader::draft_rows(const DraftId& draft) {

@@ -173,6 +173,7 @@ void RunKeeper::drop_run(const RunId& run) {
     mount_.session.apply(0, EndedRun{id});
     shared_.release(root, id);
     shared_.forget_uses(this, id);
+    shared_.left(this, id);
     work_.erase(root);
     if (!for_launcher && mount_.session.runs_rooted_at(root).empty()) {
         exits_.remove(root);

@@ -145,7 +145,7 @@ void RunKeeper::began(const std::shared_ptr<Beginning>& run) {
     identifier_.explicit_runs().add(known);
     know_explicit(known.id);
     shared_.put(live);
-    mount_.session.apply(0, StartedRun{std::move(live)});
+    start(0, std::move(live));
     if (run->order.resume) show_resumed(run->record, *run->order.resume, run->taken);
     if (run->continues) {
         explicit_ended(*run->continues, 0);
@@ -210,7 +210,7 @@ void RunKeeper::nested_ended(const RunId& run, const std::function<void()>& then
     const auto& parent = inner->record.parent;
     const auto* outer = parent ? mount_.session.run(*parent) : nullptr;
     if (outer == nullptr || outer->exited || outer->closing) return then();
-    close_segment(outer->record.id);
+    close_segment(outer->record.id, shared_.next_segment(outer->record.id));
     // Runs `then` when the last repin has let go of it.
     std::shared_ptr<void> waiting(nullptr, [this, then](void*) { mount_.executor.post(then); });
     for (const auto& [artifact, serial] : inner->views) {
@@ -248,15 +248,18 @@ void RunKeeper::repin(std::uint32_t serial, const Base& base,
     mount_.executor.offload(std::move(compute), std::move(show));
 }
 
-// What the run has used so far stays with the segment it was used in.
-void RunKeeper::close_segment(const RunId& run) {
+void RunKeeper::close_segment(const RunId& run, std::uint32_t next) {
     const auto& live = *mount_.session.run(run);
-    if (!live.recorded) return;
+    if (live.record.segments >= next) return;
     SealOrder order = order_for(live, {}, false);
-    order.run.segments += 1;
+    order.run.segments = next;
     order.run.state = RunState::running;
+    if (!live.recorded) {
+        mount_.session.apply(0, ClosedSegment{run, next});
+        return;
+    }
     auto owed = owe(std::nullopt, order.uses, {});
-    mount_.session.apply(0, ClosedSegment{run, order.run.segments});
+    mount_.session.apply(0, ClosedSegment{run, next});
     pay(
         owed, [record = order.run](WriteTxn& txn) { txn.put(record); },
         [](const Result<>& written) {

@@ -196,7 +196,7 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
     } else {
         record.job_type = caller.program;
     }
-    mount_.session.apply(request.unique, StartedRun{std::move(run)});
+    start(request.unique, std::move(run));
     // A root that is gone already ends at once; what lives of its run lingers.
     Fd pidfd = open_pidfd(key.pid);
     if (process && process->pidfd) pidfd = std::move(process->pidfd);
@@ -233,8 +233,13 @@ void RunKeeper::join(const Request& request, LiveRun run) {
         run.record.name += "-" + run.record.id.text().substr(0, 8);
     run.record.project = mount_.options.project;
     ProcessKey root = run.root;
-    mount_.session.apply(request.unique, StartedRun{std::move(run)});
+    start(request.unique, std::move(run));
     watch(root, open_pidfd(root.pid));
+}
+
+void RunKeeper::start(std::uint64_t unique, LiveRun run) {
+    run.record.segments = shared_.entered(this, run.record.id, run.record.segments);
+    mount_.session.apply(unique, StartedRun{std::move(run)});
 }
 
 void RunKeeper::note_surroundings(const RunFacts& facts, RunRecord& record) {
@@ -318,8 +323,12 @@ void RunKeeper::record(const RunId& run, bool wrote) {
 void RunKeeper::used(std::uint64_t unique, const Used& use) {
     record(use.run, false);
     const auto* live = mount_.session.run(use.run);
-    if (live != nullptr && !live->for_launcher && !live->uses.contains(use.version))
+    if (live != nullptr && !live->for_launcher && !live->uses.contains(use.version)) {
+        // Else another project, in which the run has sealed what this version may come of, would
+        // have the use in a segment before that.
+        if (!live->closing) close_segment(use.run, shared_.segment_to_use(use.run));
         shared_.used(this, use.run, use.version);
+    }
     mount_.session.apply(unique, Used{use});
 }
 

@@ -211,7 +211,10 @@ private:
     const LiveRun* live_run_of(const Caller& caller) const;
     // Calls `then` when the run around this one sees what this one logged.
     void nested_ended(const RunId& run, const std::function<void()>& then);
-    void close_segment(const RunId& run);
+    // What the run has used so far stays with the segment it was used in; `next` is the new one.
+    void close_segment(const RunId& run, std::uint32_t next);
+    // A run is live in this project from here.
+    void start(std::uint64_t unique, LiveRun run);
     // A clean view of a live run moves on to another base.
     void repin(std::uint32_t view, const Base& base, const std::shared_ptr<void>& waiting);
     // ---- launchers (launchers.cpp)
@@ -234,8 +237,15 @@ private:
     // ---- observers (lenders.cpp)
     void claim_input(const RunId& run, const Caller& caller);
     void claim_own_reads(const RunId& run, const Caller& observer);
-    void look_for_pipes(pid_t parent, std::uint64_t output, unsigned tries,
-                        std::function<void()> done);
+    struct PipesLookedFor {
+        pid_t parent = 0;
+        bool shell = false;  // is the parent
+        std::uint64_t output = 0;
+        std::size_t found = 0;  // programs
+        unsigned idle = 0;      // looks since it was seen to grow
+        unsigned looks = 0;
+    };
+    void look_for_pipes(PipesLookedFor look, std::function<void()> done);
     void no_longer_pending(const RunId& run);
     void claim_all(const Lending::Claims& claims);
     void claim(const RunId& run, const LentFile& file);

@@ -91,6 +91,8 @@ void RunKeeper::seal_and_close(const RunId& run) {
             seal.views.push_back(serial);
     if (live.data_view != 0 && mount_.session.view(live.data_view)->draft)
         seal.views.push_back(live.data_view);
+    close_segment(run, shared_.segment_of(run));
+    shared_.ends_segment(run);
     seal.order = order_for(live, seal.views, true);
     seal.order.by_policy = true;
     seal.over = true;
@@ -200,10 +202,11 @@ void RunKeeper::seal_segment(const RunId& run, std::vector<std::uint32_t> views,
             0, staged_bytes_frozen(*mount_.session.view(serial), mount_.config.never_keep));
         mount_.session.apply(0, MarkedView{serial, DraftStage::frozen, true, ""});
     }
+    close_segment(run, shared_.segment_of(run));
     PendingSeal seal;
     seal.order = order_for(*live, views, false);
     seal.order.by_policy = by_policy;
-    seal.order.run.segments += 1;
+    seal.order.run.segments = shared_.next_segment(run);
     seal.views = std::move(views);
     mount_.session.apply(0, ClosedSegment{run, seal.order.run.segments});
     begin_seal(std::move(seal), std::move(done));

@@ -43,7 +43,7 @@ std::optional<RunId> RunKeeper::reopen(const Request& request, const Caller& cal
     run.root = root;
     run.recorded = run.exited = run.reopened = true;
     RunId id = run.record.id;
-    mount_.session.apply(request.unique, StartedRun{std::move(run)});
+    start(request.unique, std::move(run));
     mount_.kernel.after(look_ms, [this, id] { close_reopened(id); });
     return id;
 }

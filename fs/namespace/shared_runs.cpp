@@ -1,5 +1,8 @@
 #include "namespace/shared_runs.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace artfs {
 
 SharedRuns::Name SharedRuns::claim(const ProcessKey& root, const Name& fresh) {
@@ -44,6 +47,46 @@ void SharedRuns::became(const VersionId& promised, const VersionId& version) {
     for (auto& [run, projects] : uses_)
         for (auto& [project, versions] : projects)
             if (versions.erase(promised) > 0) versions.insert(version);
+}
+
+std::uint32_t SharedRuns::entered(const void* project, const RunId& run, std::uint32_t segment) {
+    std::lock_guard lock(mutex_);
+    auto& segments = segments_[run];
+    segments.projects.insert(project);
+    segments.newest = std::max(segments.newest, segment);
+    return segments.newest;
+}
+
+void SharedRuns::left(const void* project, const RunId& run) {
+    std::lock_guard lock(mutex_);
+    auto found = segments_.find(run);
+    if (found == segments_.end()) return;
+    found->second.projects.erase(project);
+    if (found->second.projects.empty()) segments_.erase(found);
+}
+
+std::uint32_t SharedRuns::segment_of(const RunId& run) const {
+    std::lock_guard lock(mutex_);
+    return segments_.at(run).newest;
+}
+
+std::uint32_t SharedRuns::next_segment(const RunId& run) {
+    std::lock_guard lock(mutex_);
+    auto& segments = segments_.at(run);
+    segments.ended = false;
+    return ++segments.newest;
+}
+
+void SharedRuns::ends_segment(const RunId& run) {
+    std::lock_guard lock(mutex_);
+    segments_.at(run).ended = true;
+}
+
+std::uint32_t SharedRuns::segment_to_use(const RunId& run) {
+    std::lock_guard lock(mutex_);
+    auto& segments = segments_.at(run);
+    if (std::exchange(segments.ended, false)) ++segments.newest;
+    return segments.newest;
 }
 
 void SharedRuns::put(const LiveRun& begun) {

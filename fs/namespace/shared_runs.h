@@ -2,6 +2,7 @@
 // run that touches two projects is in both under one id and name.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,6 +59,19 @@ public:
     // What was promised as a version turned out to be one that was there.
     void became(const VersionId& promised, const VersionId& version);
 
+    // A run's segments have the same numbers in all projects, so that each follows the one before
+    // it wherever that was: what is sealed in one closes the segment in the others.
+    // From its start in a project to its end there. The segment it is in.
+    std::uint32_t entered(const void* project, const RunId& run, std::uint32_t segment);
+    void left(const void* project, const RunId& run);
+    std::uint32_t segment_of(const RunId& run) const;
+    // Closes it: the next one's number.
+    std::uint32_t next_segment(const RunId& run);
+    // It has ended and a project seals it. Others may seal the same segment; but what it still
+    // uses there belongs to the next.
+    void ends_segment(const RunId& run);
+    std::uint32_t segment_to_use(const RunId& run);
+
     // Runs begun by name, for the projects they were not begun in.
     void put(const LiveRun& begun);
     // As it begins in another project.
@@ -68,7 +82,13 @@ private:
         Name run;
         unsigned projects = 0;
     };
+    struct Segments {
+        std::uint32_t newest = 1;
+        bool ended = false;
+        std::set<const void*> projects;
+    };
     mutable std::mutex mutex_;  // guards what follows
+    std::map<RunId, Segments> segments_;
     std::map<ProcessKey, Claimed> claimed_;
     std::map<RunId, LiveRun> begun_;
     std::map<RunId, std::map<const void*, std::set<VersionId>>> uses_;

@@ -121,6 +121,32 @@ TEST_CASE("G7: no edge closes a cycle over two projects", "[mounts][G7]") {
     CHECK(mount.other("show @circle").at("confirmed").size() == 1);
 }
 
+TEST_CASE("G7: a seal in one project closes the segment in the others", "[mounts][G7]") {
+    TwoProjects mount;
+    const std::string b = mount.second() + "/b";
+    const auto sign = (mount.directory() / "sign").string();
+    mount.ok("mkdir a " + b + "; actor write " + b + "/latest/first 1");
+    // What the run has committed is what the other makes b of, and then the run reads b.
+    mount.ok("art run --name both -- artfs_actor read " + b + "/v0/first : write a/latest/x 1 : " +
+             "write a/latest/.art/commit 1 : touch " + sign + " : await " + sign + ".2 : read " +
+             b + "/v1/y : write " + b + "/latest/z 3 : write a/latest/x 2 & actor await " + sign +
+             "; art run --name other -- artfs_actor read a/v0/x : write " + b +
+             "/latest/y 2 && ls " + b + " > /dev/null && actor touch " + sign + ".2; wait");
+    auto segments = [&](const char* edges) {
+        Names found;
+        const auto run = mount.json("show @both");
+        for (const auto& edge : run.at(edges))
+            found.push_back(edge.at("artifact").get<std::string>() + ":" +
+                            edge.at("version").get<std::string>() + " in " +
+                            edge.at("segment").dump());
+        return found;
+    };
+    CHECK(segments("uses") == Names{"b:v0 in 1", "b:v1 in 2"});
+    CHECK(segments("logs") == Names{"a:v0 in 1", "a:v1 in 2", "b:v2 in 2"});
+    CHECK(mount.json("show @both").at("segments") == 2);
+    CHECK(mount.other("show @both").at("segments") == 2);
+}
+
 TEST_CASE("Two mountpoints of one project see one state", "[mounts]") {
     TestMount mount;
     std::string second = (mount.directory() / "second").string();
