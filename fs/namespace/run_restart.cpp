@@ -6,6 +6,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "namespace/run_keeper.h"
 
 namespace artfs {
@@ -40,6 +42,9 @@ void RunKeeper::know_explicit(const RunId& run) {
 Fd RunKeeper::pidfd_of(const ProcessKey& process) {
     if (Fd held = mount_.keeper.take(held_name(process))) return held;
     Fd found = open_pidfd(process.pid);
+    // One that is within execve cannot be looked at until its FLUSH is answered, which is ours to
+    // do: it is the one that we knew.
+    if (found && is_in_execve(process.pid)) return found;
     auto facts = found ? system_processes().facts(process.pid) : std::nullopt;
     if (!facts || facts->key() != process) return {};
     return found;
@@ -100,6 +105,9 @@ void RunKeeper::find_run(const RunId& run) {
         if (Fd pidfd = pidfd_of(tool)) [[maybe_unused]]
             auto watched = exits_.add(std::move(pidfd), tool);
     }
+    // What another project sealed last is in the catalog.
+    auto sealed = mount_.store.catalog().read()->segments_of(run);
+    shared_.entered(this, run, std::max(live.record.segments, sealed));
     if (live.record.explicitly_started) {
         shared_.put(live);
     } else if (!live.for_launcher) {

@@ -8,12 +8,14 @@
 
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "mounted/harness.h"
 #include "namespace/journal.h"
 #include "support/catch.h"
 
 namespace fs = std::filesystem;
+using Names = std::vector<std::string>;
 
 namespace {
 
@@ -261,6 +263,40 @@ TEST_CASE("art mount of a program over its own mount goes on with it", "[G9]") {
     CHECK(program.finish() == 0);
     mount.ok("true");
     CHECK(mount.ok("cat a/latest/x") == "one two");
+}
+
+TEST_CASE("a worker may die while a launcher's execve waits for it", "[G9]") {
+    Configured mount("launchers = [\"+\", \"hold\"]\n");
+    const auto sign = mount.directory() / "sign";
+    std::ofstream(mount.directory() / "hold")
+        << "import os, sys, time\n"
+           "os.open('b/latest/x', os.O_WRONLY | os.O_CREAT)\n"  // closed by execve
+           "print(os.getpid(), file=open(sys.argv[1] + '.pid', 'w'))\n"
+           "while not os.path.exists(sys.argv[1]): time.sleep(0.01)\n"
+           "os.execvp('sort', ['sort', 'a/latest/x'])\n";
+    mount.ok("mkdir a b; printf '2\\n1\\n' > ../x; art run -- cp ../x a/latest/x");
+    Ran ran;
+    std::thread shell(
+        [&] { ran = mount.sh("timeout 60 /usr/bin/python3 ../hold " + sign.string()); });
+    auto until = [](const std::function<bool()>& there) {
+        for (int i = 0; i < 3000 && !there(); ++i) usleep(10'000);
+        return there();
+    };
+    bool held = until([&] { return fs::exists(sign.string() + ".pid"); });
+    const auto worker = mount.worker_pid();
+    ::kill(worker, SIGSTOP);
+    std::ofstream(sign) << "go";
+    auto pid = contents(sign.string() + ".pid");
+    auto status = "/proc/" + pid.substr(0, pid.find('\n')) + "/status";
+    bool within =
+        until([&] { return contents(status).find("VmExe:\t       0") != contents(status).npos; });
+    ::kill(worker, SIGKILL);
+    shell.join();
+    CHECK(held);
+    CHECK(within);
+    CHECK(ran.out == "1\n2\n");
+    CHECK(mount.uses(mount.newest_run("sort")) == Names{"a:v0/x"});
+    CHECK(mount.worker_pid() != worker);
 }
 
 TEST_CASE("a worker that crashes is followed by another, as one that is killed", "[G9]") {
