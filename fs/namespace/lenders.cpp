@@ -11,8 +11,10 @@ namespace artfs {
 namespace {
 constexpr unsigned step_pipeline = 14;
 // A shell starts a pipeline's programs one after the other, so the later ones may not be there yet
-// when the first opens its file.
+// when the first opens its file. Who is in the middle is found while it lives or never: so the
+// first waits while the shell is at it, which takes long where much else is at work.
 constexpr unsigned look_again_ms[] = {1, 2, 4};
+constexpr unsigned most_looks = 32;
 
 // Does what may have to wait for the catalog, outside of a request; then `done`, come what may.
 template <class Attempt, class Done>
@@ -35,9 +37,11 @@ void until_loaded(Attempt attempt, Done done) {
 void RunKeeper::see_pipeline(Request& request, const Caller& observer) {
     if (observer.pipes.output == 0 || request.did(step_pipeline)) return;
     if (!lending_.opened_by(observer.process).empty()) return;
-    throw Suspend{[this, &request, parent = observer.parent,
+    const auto& launchers = observer.inferred.launchers;
+    bool shell = !launchers.empty() && launchers.front().process.pid == observer.parent;
+    throw Suspend{[this, &request, parent = observer.parent, shell,
                    output = observer.pipes.output](Suspend::Resume resume) {
-        look_for_pipes(parent, output, 0, [&request, resume] {
+        look_for_pipes({parent, shell, output, 0, 0, 0}, [&request, resume] {
             request.steps_done |= 1U << step_pipeline;
             resume(0);
         });
@@ -63,19 +67,21 @@ void RunKeeper::claim_own_reads(const RunId& run, const Caller& observer) {
 // Finds what passes on in the middle of a pipeline, from what is written into `output` on:
 // observers, and programs that never open a file of ours (`cat a/latest/x | tr a b | sort >
 // b/latest/y`).
-void RunKeeper::look_for_pipes(pid_t parent, std::uint64_t output, unsigned tries,
-                               std::function<void()> done) {
+void RunKeeper::look_for_pipes(PipesLookedFor look, std::function<void()> done) {
     mount_.executor.offload(
-        [parent, output, this] { return follow_pipe(parent, output, identifier_.lists()); },
-        [this, parent, output, tries, done](const Pipeline& found) {
+        [look, this] { return follow_pipe(look.parent, look.output, identifier_.lists()); },
+        [this, look, done](const Pipeline& found) mutable {
             for (const auto& [process, pipes] : found.programs) {
                 lending_.seen(process, pipes.input);
                 if (pipes.output != 0) claim_all(lending_.passes(pipes.input, pipes.output));
             }
-            if (found.complete || tries == std::size(look_again_ms)) return done();
-            mount_.kernel.after(look_again_ms[tries], [this, parent, output, tries, done] {
-                look_for_pipes(parent, output, tries + 1, done);
-            });
+            bool over = look.idle == std::size(look_again_ms) || ++look.looks == most_looks;
+            if (found.complete || over) return done();
+            const auto again = look_again_ms[look.idle];
+            bool grows = look.shell && (found.growing || found.programs.size() > look.found);
+            look.idle = grows ? 0 : look.idle + 1;
+            look.found = found.programs.size();
+            mount_.kernel.after(again, [this, look, done] { look_for_pipes(look, done); });
         });
 }
 

@@ -101,7 +101,9 @@ ProcStatus parse_status(std::string_view text) {
         if (colon == std::string_view::npos) continue;
         auto key = line.substr(0, colon);
         auto value = words(line.substr(colon + 1));
-        if (key == "Tgid" && !value.empty()) {
+        if (key == "State" && !value.empty()) {
+            status.state = value[0].front();
+        } else if (key == "Tgid" && !value.empty()) {
             status.thread_group = number<pid_t>(value[0]);
         } else if (key == "PPid" && !value.empty()) {
             status.parent = number<pid_t>(value[0]);

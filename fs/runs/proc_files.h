@@ -34,6 +34,7 @@ std::optional<ProcStat> read_stat_at(int directory);
 std::optional<ProcStat> parse_stat(std::string_view text);
 
 struct ProcStatus {
+    char state = '?';
     pid_t thread_group = 0;
     pid_t parent = 0;
     std::uint32_t real_uid = 0;

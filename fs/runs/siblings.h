@@ -17,6 +17,7 @@ struct Pipeline {
     };
     std::vector<Program> programs;  // in their order
     bool complete = false;          // the last one writes into no pipe
+    bool growing = false;           // else: who starts them, or is to be the next, is at work
 };
 
 // Where what is written into the pipe `output` goes, among the children of `parent`. Slow (a look
