@@ -220,6 +220,13 @@ void read_programs(const toml::table& file, ProgramLists& programs) {
                     std::erase(*lists[other].second, name);
 }
 
+// Never all: nobody knows every variable that holds a secret.
+void read_environment(const toml::node& node, std::vector<std::string>& list) {
+    for (const auto& pattern : read_list(node, "record_environment", list))
+        if (pattern.find_first_not_of('*') == std::string::npos)
+            bad(node, "record_environment must not record everything: name what may be kept");
+}
+
 Config config_of(const toml::table& file) {
     Config config = Config::built_in();
     read_programs(file, config.programs);
@@ -230,7 +237,7 @@ Config config_of(const toml::table& file) {
         if (key == "never_keep")
             read_list(node, key, config.never_keep);
         else if (key == "record_environment")
-            read_list(node, key, config.record_environment);
+            read_environment(node, config.record_environment);
         else if (key == "group_by_environment")
             read_list(node, key, config.group_by_environment);
         else if (key == "artifact")

@@ -34,6 +34,43 @@ TEST_CASE("Another live run's view is read-only, and its draft's files are peeks
     CHECK(mount.sh("cat a/@" + reader + "/x").status != 0);
 }
 
+TEST_CASE("A path that a run's look froze is read later as what the run saw", "[strangers]") {
+    TestMount mount;
+    const auto list = (mount.directory() / "list").string();
+    auto later = [&](const std::string& expected, const Names& uses) {
+        CHECK(mount.ok("xargs -a " + list + " artfs_actor read") == expected);
+        CHECK(mount.uses(mount.newest_run()) == uses);
+    };
+    mount.ok("mkdir a; actor write a/latest/x one");
+    // Of a run that only reads: its base.
+    mount.ok(
+        "/usr/bin/python3 -c \"import os; print(os.path.realpath('a/latest/x')); "
+        "open('a/latest/x').read()\" > " +
+        list);
+    CHECK(mount.ok("cat " + list).find("/a/@") != std::string::npos);
+    mount.ok("actor write a/latest/x two");
+    later("one", {"a:v0/x"});
+    // Of one with two segments: the last that it sealed.
+    mount.ok(
+        "/usr/bin/python3 -c \"\nimport os\nfor text in 'three', 'four':\n"
+        "    open('a/latest/x', 'w').write(text)\n"
+        "    open('a/latest/.art/commit', 'w').write('1')\n"
+        "print(os.path.realpath('a/latest/x'))\" > " +
+        list);
+    mount.ok("actor write a/latest/x five");
+    later("four", {"a:v3/x"});
+    // Of one that failed: what it left is sealed aside first.
+    mount.sh(
+        "/usr/bin/python3 -c \"\nimport os\nopen('a/latest/x', 'w').write('six')\n"
+        "print(os.path.realpath('a/latest/x'))\nraise SystemExit(1)\" > " +
+        list);
+    later("six", {"a:v5/x"});
+    CHECK(mount.ok("cat a/latest/x") == "five");
+    mount.umount();
+    mount.mount();
+    later("six", {"a:v5/x"});
+}
+
 TEST_CASE("A view decides where, not who", "[strangers]") {
     TestMount mount;
     mount.ok("mkdir a; actor write a/latest/x 1");

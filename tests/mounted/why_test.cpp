@@ -5,6 +5,8 @@
 #include "mounted/harness.h"
 #include "support/catch.h"
 
+using Names = std::vector<std::string>;
+
 namespace {
 
 nlohmann::json why(const TestMount& mount, const std::string& before,
@@ -77,7 +79,6 @@ TEST_CASE("art log shows who made, removed and aliased what", "[why]") {
         }
         return what;
     };
-    using Names = std::vector<std::string>;
     CHECK(of("log a --changes") == Names{"alias", "alias", "create"});
     CHECK(of("log --changes").size() == 3);
     CHECK(mount.json("log a").size() == 1);
@@ -116,6 +117,86 @@ TEST_CASE("A process that changes its own name stays in its run", "[why]") {
     REQUIRE(mount.json("ls b").size() == 1);
     CHECK(mount.json("show b:v0").at("files").size() == 4);
     CHECK(mount.json("ls a").at(0).at("logged_by") == mount.json("ls b").at(0).at("logged_by"));
+}
+
+TEST_CASE("Lists that name every program there is do no harm", "[why]") {
+    const std::string all = R"(= ["artfs_mounted_tests", "bash", "artfs_actor", "sort", "cp"])";
+    for (const std::string list : {"launchers", "supervisors", "observers", "file_tools"}) {
+        TestMount mount;
+        mount.umount();
+        std::ofstream(mount.store() / "config.toml") << list << all << "\n";
+        mount.mount();
+        INFO(list);
+        if (list == "observers") {
+            // They are shown what there is, which nobody can write to.
+            CHECK(mount.sh("mkdir a; actor write a/latest/x 1").status == 1);
+            continue;
+        }
+        CHECK(mount.ok("mkdir a b; actor write a/latest/x 1; cp a/latest/x b/latest/y; "
+                       "sort a/latest/x > b/latest/z; sleep 0; actor read b/latest/y; "
+                       "actor read b/latest/z") == "11\n");
+        mount.ok("art run --name one -- artfs_actor read b/latest/y : write a/latest/x 2");
+        CHECK(mount.json("show @one").at("logs").size() == 1);
+        CHECK(mount.uses("one").size() == 1);
+        CHECK(mount.ok("actor read a/latest/x") == "2");
+    }
+}
+
+TEST_CASE("Patterns that match everything, or are none, do no harm", "[why]") {
+    {
+        Configured mount("never_keep = ['*']\n");
+        CHECK(mount.ok("mkdir a; actor write a/latest/x 1 : read a/latest/x") == "1");
+        CHECK(mount.json("ls a").empty());
+        CHECK(mount.json("status").at("drafts").empty());
+        CHECK(mount.ok("ls a/latest/").empty());
+    }
+    Configured mount(R"(
+never_keep = ['[', '[!', '[[:none:]]', 'a\', '***[', 'no/where']
+record_environment = ['[', '[!', '\', 'NONE*']
+group_by_environment = ['*', '+', '++', 'NONE++', '=', 'HOME=/root']
+)");
+    CHECK(mount.ok("mkdir a; actor write a/latest/x 1 : write 'a/latest/[' 2 : read a/latest/x") ==
+          "1");
+    CHECK(mount.json("show a:v0").at("files").size() == 1);
+    CHECK(mount.json("runs").size() == 1);
+}
+
+TEST_CASE("A process that overwrites its own arguments stays in its run", "[why]") {
+    TestMount mount;
+    mount.ok("mkdir a b");
+    // As setproctitle does, by the place that /proc/PID/stat tells.
+    std::ofstream(mount.directory() / "title.py") << R"(
+import ctypes, subprocess, sys, threading
+
+def overwrite(text):
+    fields = open('/proc/self/stat').read().rpartition(')')[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    ctypes.memmove(start, (text * (end - start))[:end - start], end - start)
+
+def write(name):
+    open('b/latest/' + name, 'w').write(name)
+
+if len(sys.argv) > 1:
+    open('a/latest/x', 'w').write('1')
+overwrite(b'jupyter-lab ')
+assert open('/proc/self/cmdline').read().startswith('jupyter-lab jupy')
+thread = threading.Thread(target=write, args=('thread',))
+thread.start()
+thread.join()
+subprocess.run(['artfs_actor', 'write', 'b/latest/child', '1'], check=True)
+overwrite(b'\xff\n\x1b[31m"')
+write('own')
+)";
+    const std::string script = "/usr/bin/python3 " + (mount.directory() / "title.py").string();
+    mount.ok(script + " --first");
+    auto run = mount.newest_run("title");
+    CHECK(mount.json("show @" + run).at("command").back() == "--first");
+    CHECK(mount.logs(run) == Names{"a:v0", "b:v0"});
+    CHECK(mount.json("show b:v0").at("files").size() == 3);
+    // Who does it before it is seen is what it says, and harms nobody.
+    mount.ok(script);
+    CHECK(mount.json("runs --all --long").size() >= 2);
+    CHECK(mount.ok("cat b/latest/own b/latest/child b/latest/thread") == "own1thread");
 }
 
 TEST_CASE("art status shouts when a run spans many commands and has sealed nothing", "[why]") {

@@ -134,6 +134,7 @@ TEST_CASE("Bad files are one line that names the line") {
              {"\nlaunchers = 'bash'", 2, "launchers must be a list"},
              {"launchers = [\n'a',\n1]", 3, "launchers must be text"},
              {"observers = ['']", 1, "empty entry"},
+             {"\nrecord_environment = ['+', '**']", 2, "must not record everything"},
              {"lunchers = []", 1, "unknown key \"lunchers\""},
              {"\n\nx = = 1", 3, ""},
              {"a = 1\na = 2", 2, ""},
