@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "mounted/harness.h"
 #include "support/catch.h"
 
@@ -139,6 +141,7 @@ TEST_CASE("G7: a seal in one project closes the segment in the others", "[mounts
             found.push_back(edge.at("artifact").get<std::string>() + ":" +
                             edge.at("version").get<std::string>() + " in " +
                             edge.at("segment").dump());
+        std::sort(found.begin(), found.end());
         return found;
     };
     CHECK(segments("uses") == Names{"b:v0 in 1", "b:v1 in 2"});
