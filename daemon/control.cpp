@@ -11,6 +11,7 @@
 #include <chrono>
 #include <future>
 
+#include "base/json.h"
 #include "worker.h"
 
 namespace artfs {
@@ -99,7 +100,7 @@ void ControlServer::serve(Fd connection) {
         line.append(chunk, static_cast<std::size_t>(got));
     }
     Json reply;
-    auto request = Json::parse(line, nullptr, false);
+    auto request = parse_json(line);
     if (request.is_object()) request.update({{"peer", peer.uid}, {"peer_gid", peer.gid}});
     try {
         reply = request.is_object() ? answer(request, {peer.pid, peer.uid}, connection)

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/uid.h"
 #include "command.h"
 #include "files.h"
@@ -39,14 +40,14 @@ Json config_of_options(const Arguments& arguments) {
     for (const auto& item : arguments.list("config")) {
         if (item.find('=') == std::string::npos) {
             auto text = text_of_file(item, "a JSON object, or write KEY=VALUE");
-            auto object = Json::parse(text, nullptr, false);
+            auto object = parse_json(text);
             if (!object.is_object())
                 throw Failure(exit_usage, item + " is no JSON object: correct it");
             config.update(object);
             continue;
         }
         auto [key, value] = key_value(item, "config");
-        auto parsed = Json::parse(value, nullptr, false);
+        auto parsed = parse_json(value);
         config[key] = parsed.is_discarded() ? Json(value) : parsed;
     }
     return config;

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/users.h"
 #include "command.h"
 #include "files.h"
@@ -70,7 +71,7 @@ void merge_assignment(const std::string& word, Json& merge) {
         throw Failure(exit_usage, "'" + word + "' is no file FILE.json and no KEY=VALUE");
     std::string text = word.substr(equals + 1);
     if (!is_utf8(word)) throw Failure(exit_usage, "metadata is JSON: its text must be UTF-8");
-    auto value = Json::parse(text, nullptr, false);
+    auto value = parse_json(text);
     if (text.empty()) value = nullptr;
     merge[word.substr(0, equals)] = value.is_discarded() ? Json(text) : value;
 }

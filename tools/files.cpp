@@ -1,5 +1,6 @@
 #include "files.h"
 
+#include "base/json.h"
 #include "failure.h"
 
 namespace artfs {
@@ -19,7 +20,7 @@ std::string text_of_file(const std::string& path, const char* what) {
 
 std::string object_text_of_file(const std::string& path) {
     auto text = text_of_file(path, "a JSON object");
-    if (!nlohmann::json::parse(text, nullptr, false).is_object())
+    if (!parse_json(text).is_object())
         throw Failure(exit_usage, "'" + path + "' holds no JSON object: write {\"key\": value}");
     return text;
 }

@@ -1,6 +1,7 @@
 #include "catalog/codec.h"
 
 #include "base/bytes.h"
+#include "base/json.h"
 #include "catalog/binary_json.h"
 
 namespace artfs {
@@ -70,7 +71,7 @@ std::string pack(const Json& value) {
 template <class Read>
 auto unpack(std::string_view bytes, Read read) {
     try {
-        return read(Json::from_cbor(bytes.begin(), bytes.end()));
+        return read(parse_cbor(bytes));
     } catch (const Json::exception& damage) {
         throw FormatError(std::string("a catalog record is damaged: ") + damage.what());
     }
@@ -292,8 +293,7 @@ RunRecord decode_run(std::string_view bytes) {
         if (in.contains("description")) record.description = bytes_of(in.at("description"));
         record.ok_exit = in.value("ok_exit", record.ok_exit);
         if (in.contains("config")) {
-            auto config = bytes_of(in.at("config"));
-            record.config = Json::from_cbor(config.begin(), config.end());
+            record.config = parse_cbor(bytes_of(in.at("config")));
         }
         record.segments = in.value("segments", 1U);
         for (const auto& pin : in.at("pins"))

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/json.h"
 #include "base/signing.h"
 #include "lineage/exports.h"
 #include "lineage/text.h"
@@ -52,7 +53,10 @@ Result<Json> open_envelope(const Json& envelope, const std::string& pem) {
             if (!signature) continue;
             auto good = is_signed(pem, encoded(*payload), *signature);
             if (!good) return tl::unexpected(good.error());
-            if (*good) return Json::parse(*payload);
+            if (!*good) continue;
+            auto statement = parse_json(*payload);
+            if (statement.is_object()) return statement;
+            return fail(EINVAL, "it is no signed in-toto statement");
         }
         return fail(EPERM, "the key did not sign it, or it was changed since");
     } catch (const Json::exception&) {

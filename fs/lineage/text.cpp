@@ -1,5 +1,7 @@
 #include "lineage/text.h"
 
+#include "base/json.h"
+
 namespace artfs {
 
 using Json = nlohmann::json;
@@ -53,28 +55,8 @@ void put_names(Json& object, const char* key, const std::vector<std::string>& na
     if (!all_text) object[std::string(key) + "_b64"] = std::move(exact);
 }
 
-namespace {
-// Writing JSON goes as deep as the value does: one line of metadata could end the program.
-constexpr int deepest = 500;
-
-bool too_deep(const std::string& json) {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t at = 0; at < json.size(); ++at) {
-        char c = json[at];
-        if (in_string && c == '\\') ++at;
-        if (c == '"') in_string = !in_string;
-        if (in_string) continue;
-        if (c == '[' || c == '{') ++depth;
-        if (c == ']' || c == '}') --depth;
-        if (depth > deepest) return true;
-    }
-    return false;
-}
-}  // namespace
-
 Json parse_metadata(const std::string& bytes) {
-    auto value = too_deep(bytes) ? Json(nullptr) : Json::parse(bytes, nullptr, false);
+    auto value = parse_json(bytes);
     if (value.is_object()) return value;
     return {{"invalid", true}, {"text", lossy_utf8(bytes)}};
 }
