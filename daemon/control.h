@@ -4,11 +4,13 @@
 // of `art`. Who asks is known by SO_PEERCRED. The store's owner and root may ask everything; other
 // users, where the mount lets them in, may look, and begin, end, commit and discard runs of their
 // own. Requests that concern one project name it ("project"); else they mean the only one, or
-// `default`. A request is asked again ("again") where a worker died before it answered: then what
-// it asks for may have been done.
+// `default`. What is no matter of a mount is done for a project that is not mounted, too. A request
+// is asked again ("again") where a worker died before it answered: then what it asks for may have
+// been done.
 //
 //   settle                 seals what has ended and makes the rest durable, in all projects
-//   status                 "status": the document of `art status --json`
+//   status                 "status": the document of `art status --json`; asked for "processes",
+//                          they are counted (without, only whether there are any)
 //   run-start, run-end     what `art run` says of its command; `art begin` and `art end`
 //   run-next               `art next`
 //   run-data               of a live run: "config", "summary", and "files": path -> staging file
@@ -38,6 +40,7 @@
 #include "base/result.h"
 #include "drafts/collect.h"
 #include "mounts.h"
+#include "options.h"
 #include "status.h"
 
 namespace artfs {
@@ -47,6 +50,8 @@ constexpr const char* replaced_key = "replaced";
 
 constexpr auto control_poll = std::chrono::milliseconds(200);
 
+// What it says under that key; empty: no text.
+std::string request_text(const nlohmann::json& request, const char* key);
 nlohmann::json refusal(int exit_status, const std::string& message);
 nlohmann::json refusal(const Error& error);
 
@@ -77,7 +82,7 @@ private:
     Json answer_project(const Json& request, const Peer& peer, const Fd& connection,
                         const Project& project);
     Json settle();
-    Json status();
+    Json status(const Json& request);
     Json mount(const Json& request);
     Json umount(const Json& request);
 
@@ -91,7 +96,7 @@ private:
     Json change(const Json& request, const Project& project);
     Json collect(const Json& request, const Project& project);
     Result<Needed> needed_by_mounts();
-    Json repair(const Json& request, const Project& project);
+    Json repair(const Json& request);
     Json revert(const Json& request, const Project& project);
     // Progress goes to the connection, a line each; the put ends where the client goes away.
     Json put(const Json& request, const Fd& connection, const Project& project);
@@ -102,7 +107,7 @@ private:
     Json commit(const Json& request, const Peer& peer, const Project& project, bool keep);
     Json commit_live(const RunId& run, const Project& project, bool keep, bool again);
     Json commit_kept(const RunId& run, const Project& project, bool keep, bool again);
-    Json replace(const Json& request, const Project& project);
+    Json replace(const Json& request, const Project& project, const DaemonOptions& options);
 
     // Runs `ask` on the project's dispatch thread and waits until it has called what it was given,
     // and the session keeps what changed: another worker would not know of it else.
@@ -116,6 +121,8 @@ private:
         RunId id;
         bool live = false;
     };
+    // The project that is meant: where it is not mounted, `asked` stands in for it.
+    static std::string project_meant(const Json& request, const Project& asked);
     // EACCES for another user's run.
     Result<Named> named_run(const Json& request, const Peer& peer, const Project& project);
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "base/fd.h"
@@ -18,15 +19,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_mounted(const fs::path& mountpoint) {
+// The options of what is mounted there, the topmost; none: nothing is.
+std::optional<std::string> options_of_mount(const fs::path& mountpoint) {
+    std::optional<std::string> found;
     std::ifstream table("/proc/self/mountinfo");
     for (std::string line; std::getline(table, line);) {
         std::istringstream fields(line);
-        std::string id, parent, device, root, where;
-        fields >> id >> parent >> device >> root >> where;
-        if (where == mountpoint.string()) return true;
+        std::string id, parent, device, root, where, options;
+        fields >> id >> parent >> device >> root >> where >> options;
+        if (where == mountpoint.string()) found = options;
     }
-    return false;
+    return found;
 }
 
 bool under(const std::string& path, const std::string& root) {
@@ -53,6 +56,13 @@ bool holds(const fs::path& process, const std::string& root) {
 }
 
 }  // namespace
+
+bool is_mounted_read_only(const fs::path& mountpoint) {
+    std::istringstream options(options_of_mount(mountpoint).value_or(""));
+    for (std::string option; std::getline(options, option, ',');)
+        if (option == "ro") return true;
+    return false;
+}
 
 std::vector<std::string> holders_of(const fs::path& mountpoint) {
     std::vector<std::string> found;
@@ -114,7 +124,7 @@ Result<> prepare_mountpoint(const fs::path& mountpoint, const fs::path& store) {
     }
     if (stat(mountpoint.c_str(), &status) != 0) return fail_errno("looking at " + shown);
     if (!S_ISDIR(status.st_mode)) return fail(ENOTDIR, shown + " is no directory: name another");
-    if (is_mounted(mountpoint))
+    if (options_of_mount(mountpoint))
         return fail(EBUSY, "something is mounted on " + shown + ": art umount " + shown);
     std::error_code error;
     if (!fs::is_empty(mountpoint, error) && !error)

@@ -18,6 +18,9 @@ Result<> prepare_mountpoint(const std::filesystem::path& mountpoint,
 // EBUSY while they are. Not from the dispatch thread.
 Result<> unmount(const std::filesystem::path& mountpoint, bool lazy);
 
+// As the kernel's table has it.
+bool is_mounted_read_only(const std::filesystem::path& mountpoint);
+
 // True if `path`, taken as it is written, is `top` or lies below it.
 bool is_at_or_under(const std::filesystem::path& path, const std::filesystem::path& top);
 

@@ -14,15 +14,15 @@ Result<> apply_mount_options(const std::string& list, DaemonOptions& options) {
     for (std::string word; std::getline(words, word, ',');) {
         if (word == "allow_other")
             options.allow_other = true;
-        else if (word == "ro")
-            options.read_only = true;
+        else if (word == "ro" || word == "rw")
+            options.read_write = !(options.read_only = word == "ro");
         else if (word == "passthrough=off")
             options.passthrough = false;
-        else if (word == "passthrough=on" || word == "rw" || word.empty())
+        else if (word == "passthrough=on" || word.empty())
             continue;
         else
             return fail(EINVAL, "unknown mount option '" + word +
-                                    "': known are allow_other, ro, passthrough=on|off");
+                                    "': known are allow_other, ro, rw, passthrough=on|off");
     }
     return {};
 }

@@ -15,6 +15,7 @@ struct DaemonOptions {
     bool foreground = false;
     bool allow_other = false;
     bool read_only = false;
+    bool read_write = false;  // asked for in so many words
     bool passthrough = true;
     int worker = -1;    // the socket to the guardian, which starts artd so; -1: be the guardian
     int ready_fd = -1;  // gets "ok" or "error EXIT MESSAGE" when the mount answers, or cannot

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "control.h"
+#include "mountpoint.h"
 #include "mounts.h"
 
 namespace artfs {
@@ -115,8 +116,24 @@ void Mounts::places_changed(const std::shared_ptr<MountedProject>& project) {
         [project, places = project->mountpoints_] { project->keep_places(places); });
 }
 
+namespace {
+// A mount keeps its options for as long as it lives. Empty: what was asked for, it has.
+std::string other_than_asked(const MountOptions& has, const DaemonOptions& asked) {
+    const bool read_only = is_mounted_read_only(asked.mountpoint);
+    if (asked.read_only && !read_only) return "and writable";
+    if (asked.read_write && read_only) return "and read-only";
+    if (asked.allow_other && !has.allow_other) return "for you alone";
+    if (!asked.passthrough && has.passthrough) return "with passthrough";
+    return "";
+}
+}  // namespace
+
 // The mount is there: the program that asked goes on with it in our place.
-nlohmann::json ControlServer::replace(const Json& request, const Project& project) {
+nlohmann::json ControlServer::replace(const Json& request, const Project& project,
+                                      const DaemonOptions& options) {
+    if (auto other = other_than_asked(project->mount.options, options); !other.empty())
+        return refusal(4, options.mountpoint.string() + " is mounted already, " + other +
+                              ": art umount it first, and mount it anew");
     if (request.value("again", false)) return {{"ok", true}};
     std::filesystem::path program = request.value("program", "");
     if (!program.is_absolute() || access(program.c_str(), X_OK) != 0)

@@ -57,7 +57,8 @@ nlohmann::json draft_row(const Mount& mount, const std::string& run, const Artif
 
 }  // namespace
 
-nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time started) {
+nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time started,
+                               const ProcessCounts& processes) {
     const auto& session = mount.session;
     nlohmann::json status;
     const auto& reads_why = mount.options.passthrough_why;
@@ -89,7 +90,7 @@ nlohmann::json status_document(const Mount& mount, const RunKeeper& runs, Time s
              {"state", run.exited ? "lingering" : "running"},
              {"command", run.record.commands.empty() ? nlohmann::json::array()
                                                      : nlohmann::json(run.record.commands.front())},
-             {"processes", run.exited ? 0 : 1}});
+             {"processes", processes.of(run)}});
     }
     status["drafts"] = nlohmann::json::array();
     std::set<DraftId> shown;

@@ -14,12 +14,22 @@ namespace {
 
 constexpr auto between_reports = std::chrono::milliseconds(100);
 
+constexpr const char* read_only_text =
+    "the mount is read-only: mount the project anew without that, or name another (--project)";
+
+// A project that is not mounted is not mounted read-only.
+bool is_read_only(const std::shared_ptr<MountedProject>& asked, const std::string& project) {
+    return asked->mount.options.read_only && asked->name() == project;
+}
+
 // What runs that live, unsealed drafts and open handles hold.
 Needed needed_by(const Mount& mount) {
     Needed needed;
     const auto& session = mount.session;
-    for (const auto& [id, run] : session.runs())
+    for (const auto& [id, run] : session.runs()) {
+        needed.runs.insert(id);
         for (const auto& [version, use] : run.uses) needed.versions.insert(version);
+    }
     auto view = [&](const View* of) {
         if (of == nullptr) return;
         for (const auto& [number, node] : of->overlay.nodes()) {
@@ -69,15 +79,6 @@ void show_hidden(Mount& mount, const std::vector<Changed>& hidden) {
     }
 }
 
-Json collected_json(const Collected& collected) {
-    return {{"ok", true},
-            {"expired", collected.expired},
-            {"versions", collected.versions},
-            {"objects", collected.objects},
-            {"records", collected.records},
-            {"bytes", collected.bytes}};
-}
-
 // Says how far the work is, but not too often; false when the client has gone.
 class Reporter {
 public:
@@ -103,10 +104,11 @@ std::vector<std::string> texts(const Json& request, const char* key) {
 
 nlohmann::json ControlServer::put(const Json& request, const Fd& connection,
                                   const Project& project) {
-    if (project->mount.options.read_only) return refusal(4, "the mount is read-only");
+    const auto into = project_meant(request, project);
+    if (is_read_only(project, into)) return refusal(4, read_only_text);
     if (auto settled = settle(); settled.contains("error")) return settled;
     PutOrder order = put_order(request);
-    order.project = project->name();
+    order.project = into;
     order.uid = request.value("peer", 0U);
     order.gid = request.value("peer_gid", 0U);
     auto numbers = [project](std::uint64_t count) {
@@ -147,8 +149,8 @@ nlohmann::json ControlServer::put(const Json& request, const Fd& connection,
 
 nlohmann::json ControlServer::unbundle(const Json& request, const Fd& connection,
                                        const Project& project) {
-    if (project->mount.options.read_only) return refusal(4, "the mount is read-only");
-    auto into = request.value("project", project->name());
+    const auto into = project_meant(request, project);
+    if (is_read_only(project, into)) return refusal(4, read_only_text);
     auto staging = on_dispatch<std::uint64_t>(
         project, [project](std::function<void(Result<std::uint64_t>)> done) {
             done(project->mount.files.reserve(1));
@@ -164,18 +166,16 @@ nlohmann::json ControlServer::unbundle(const Json& request, const Fd& connection
     std::map<ArtifactId, std::map<std::string, std::uint32_t>> aliases;
     for (const auto& artifact : merged->artifacts) aliases[artifact.id] = txn->aliases(artifact.id);
     txn.reset();
-    bool here = into == project->name();
-    auto shown = on_dispatch<bool>(project, [project, here, aliases, merged = *merged](
-                                                std::function<void(Result<bool>)> done) {
-        for (const auto& artifact : merged.artifacts) {
-            if (!here) break;
-            project->mount.loader.put(artifact);
-            for (const auto& [alias, number] : aliases.at(artifact.id))
-                project->mount.loader.put_alias(artifact.id, alias, number);
-        }
-        for (const auto& version : merged.versions) project->mount.loader.put(version);
-        done(true);
-    });
+    auto shown = on_dispatch<bool>(
+        project, [project, aliases, merged = *merged](std::function<void(Result<bool>)> done) {
+            for (const auto& artifact : merged.artifacts) {
+                project->mount.loader.put(artifact);
+                for (const auto& [alias, number] : aliases.at(artifact.id))
+                    project->mount.loader.put_alias(artifact.id, alias, number);
+            }
+            for (const auto& version : merged.versions) project->mount.loader.put(version);
+            done(true);
+        });
     if (!shown) return refusal(shown.error());
     auto reply = merged_json(*merged);
     reply["ok"] = true;
@@ -189,6 +189,7 @@ Result<Needed> ControlServer::needed_by_mounts() {
         auto held = on_dispatch<Needed>(
             one, [one](std::function<void(Result<Needed>)> done) { done(needed_by(one->mount)); });
         if (!held) return held;
+        needed.runs.merge(held->runs);
         needed.versions.merge(held->versions);
         needed.objects.merge(held->objects);
         needed.trees.merge(held->trees);
@@ -221,22 +222,25 @@ nlohmann::json ControlServer::collect(const Json& request, const Project& projec
     for (const auto& one : mounts_.projects())
         if (!options.dry_run)
             one->executor->post([one] { one->mount.kernel.let_go_of_idle_files(); });
-    return collected_json(*collected);
+    auto reply = artfs::collected_json(*collected);
+    reply["ok"] = true;
+    return reply;
 }
 
-nlohmann::json ControlServer::repair(const Json& request, const Project& project) {
+nlohmann::json ControlServer::repair(const Json& request) {
     std::vector<Digest> objects;
     for (const auto& hex : texts(request, "objects"))
         if (auto digest = Digest::from_hex(hex)) objects.push_back(*digest);
     auto repaired = repair_store(seal_context(), objects);
     if (!repaired) return refusal(repaired.error());
-    // Heads may have moved.
-    auto artifacts = project->mount.store.catalog().read()->artifacts(project->name());
-    auto shown =
-        on_dispatch<bool>(project, [project, artifacts](std::function<void(Result<bool>)> done) {
-            for (const auto& artifact : artifacts) project->mount.loader.put(artifact);
-            done(true);
-        });
+    // Heads may have moved, in any project.
+    std::map<std::string, std::vector<ArtifactRecord>> artifacts;
+    for (const auto& one : mounts_.projects())
+        artifacts[one->name()] = served_.store.catalog().read()->artifacts(one->name());
+    auto shown = on_every_dispatch([&](const Project& one, const auto& done) {
+        for (const auto& artifact : artifacts[one->name()]) one->mount.loader.put(artifact);
+        done(true);
+    });
     if (!shown) return refusal(shown.error());
     return {{"ok", true}, {"repairs", *repaired}};
 }

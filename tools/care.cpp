@@ -73,12 +73,7 @@ Json collect_alone(const Site& site, const Json& request) {
     auto config = value_of(load_config(store->config_path()));
     CollectOptions options{request.at("dry_run"),
                            std::chrono::seconds(request.at("older_than").get<std::int64_t>())};
-    auto collected = value_of(collect(context, config, {}, options));
-    return {{"expired", collected.expired},
-            {"versions", collected.versions},
-            {"objects", collected.objects},
-            {"records", collected.records},
-            {"bytes", collected.bytes}};
+    return collected_json(value_of(collect(context, config, {}, options)));
 }
 
 Json collect_now(const Site& site, Json request, bool dry_run) {
@@ -91,13 +86,17 @@ Json collect_now(const Site& site, Json request, bool dry_run) {
 
 std::string collected_text(const Json& collected, const char* verb) {
     std::string text;
+    auto arrivals = collected.at("arrivals").get<std::uint64_t>();
     for (const auto& version : collected.at("versions"))
         text += "  " + version.get<std::string>() + "\n";
     return text + verb + " " + human_size(collected.at("bytes").get<std::uint64_t>()) + ": " +
            std::to_string(collected.at("objects").get<std::uint64_t>()) + " files and " +
            std::to_string(collected.at("records").get<std::uint64_t>()) +
            " records of trees that nothing needs, " +
-           std::to_string(collected.at("versions").size()) + " versions\n";
+           std::to_string(collected.at("versions").size()) + " versions" +
+           (arrivals == 0 ? ""
+                          : ", the times of " + std::to_string(arrivals) + " runs that are gone") +
+           "\n";
 }
 
 }  // namespace
@@ -141,8 +140,8 @@ int run_gc(const Arguments& arguments) {
     }
     bool json = arguments.flag("json");
     auto found = collect_now(site, request, true);
-    bool nothing =
-        found.at("objects") == 0 && found.at("records") == 0 && found.at("versions").empty();
+    bool nothing = found.at("versions").empty() && found.at("objects") == 0 &&
+                   found.at("records") == 0 && found.at("arrivals") == 0;
     if (arguments.flag("dry-run") || nothing) {
         if (json)
             show_json(found);

@@ -23,8 +23,9 @@ void list_options(Description& options) {
 }
 
 void mount_options(Description& options) {
-    options.add_options()("options,o", po::value<std::string>()->value_name("LIST"),
-                          "mount options: allow_other, ro, passthrough=on|off")(
+    options.add_options()("options,o",
+                          po::value<std::vector<std::string>>()->composing()->value_name("LIST"),
+                          "mount options: allow_other, ro, rw, passthrough=on|off")(
         "foreground", po::bool_switch(), "stay in the foreground")(
         "allow-other", po::bool_switch(), "let other users in")("read-only", po::bool_switch(),
                                                                 "refuse all writing");

@@ -134,7 +134,8 @@ std::string status_text(const Json& status, const Site& site) {
         std::string command;
         for (const auto& word : run["command"]) command += " " + word.get<std::string>();
         text += bold("run") + " " + run["name"].get<std::string>() + " " +
-                run["state"].get<std::string>() + command + "\n";
+                run["state"].get<std::string>() + ", " + run["processes"].dump() +
+                (run["processes"] == 1 ? " process:" : " processes:") + command + "\n";
     }
     for (const auto& draft : status["drafts"])
         text += bold("draft") + " of " + draft["artifact"].get<std::string>() + " by " +
@@ -181,6 +182,9 @@ int run_mount(const Arguments& arguments) {
     if (!where.has_filename()) where = where.parent_path();
     std::string project = arguments.text(
         "project", std::getenv("ART_PROJECT") != nullptr ? std::getenv("ART_PROJECT") : "default");
+    std::string options;
+    for (const auto& list : arguments.list("options"))
+        options += (options.empty() ? "" : ",") + list;
     auto mounted = [&] {
         show_text("mounted " + site.store.string() + " (project " + project + ") on " +
                   where.string() + "\n");
@@ -191,7 +195,7 @@ int run_mount(const Arguments& arguments) {
                                              {"path", where.string()},
                                              {"project", project},
                                              {"program", daemon_program().string()},
-                                             {"options", arguments.text("options")},
+                                             {"options", options},
                                              {"allow_other", arguments.flag("allow-other")},
                                              {"read_only", arguments.flag("read-only")}});
     if (added) {
@@ -205,7 +209,7 @@ int run_mount(const Arguments& arguments) {
     if (foreground) words.emplace_back("--foreground");
     if (arguments.flag("allow-other")) words.emplace_back("--allow-other");
     if (arguments.flag("read-only")) words.emplace_back("--read-only");
-    if (arguments.has("options")) words.insert(words.end(), {"-o", arguments.text("options")});
+    if (!options.empty()) words.insert(words.end(), {"-o", options});
     start_daemon(words, foreground, site.store);
     return mounted();
 }
@@ -237,7 +241,7 @@ int run_umount(const Arguments& arguments) {
 int run_status(const Arguments& arguments) {
     Site site = find_site(arguments);
     Json status;
-    if (auto reply = ask_daemon(site.store, {{"op", "status"}}))
+    if (auto reply = ask_daemon(site.store, {{"op", "status"}, {"processes", true}}))
         status = (*reply)["status"];
     else
         status = offline_status(arguments);

@@ -24,6 +24,16 @@ using Json = nlohmann::json;
 
 namespace {
 
+// Of any project of the store: its daemon would ask itself.
+bool is_on_a_mount_of(const Site& site, const fs::path& path) {
+    std::error_code error;
+    for (const auto& way : {path, fs::canonical(path, error)}) {
+        auto mount = mount_at(way);
+        if (mount && mount->store == site.store) return true;
+    }
+    return false;
+}
+
 Json put_request(const Arguments& arguments, const Site& site) {
     Json request{{"op", "put"}, {"paths", Json::array()}, {"command", {"art", "put"}}};
     for (const auto& word : arguments.positional) request["command"].push_back(lossy_utf8(word));
@@ -32,8 +42,7 @@ Json put_request(const Arguments& arguments, const Site& site) {
         if (!is_utf8(path.string()))
             throw Failure(exit_usage, "'" + lossy_utf8(path.string()) +
                                           "' is no UTF-8: put the directory that it is in");
-        auto mount = site.mountpoint.string();
-        if (!mount.empty() && (path == mount || path.string().starts_with(mount + "/")))
+        if (is_on_a_mount_of(site, path))
             throw Failure(exit_refused, path.string() +
                                             " is on the mount: copy it there (cp), so that "
                                             "its lineage is kept");

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/json.h"
 #include "catalog/binary_json.h"
 #include "catalog/codec.h"
 
@@ -90,41 +91,6 @@ std::string free_run_name(const ReadTxn& txn, const std::string& project, const 
     return free;
 }
 
-// Segments and versions, each edge from what came before to what came after.
-bool has_circle(const Rows& rows) {
-    using Node = std::pair<std::string, std::uint32_t>;
-    std::map<Node, std::vector<Node>> after;
-    std::map<Node, std::size_t> before;  // how many edges lead to it
-    std::map<RunId, std::set<std::uint32_t>> segments;
-    auto edge = [&](const Node& from, const Node& to) {
-        after[from].push_back(to);
-        before.try_emplace(from, 0);
-        ++before[to];
-    };
-    auto segment = [&](const RunId& run, std::uint32_t number) {
-        segments[run].insert(number);
-        return Node{"r" + std::string(run.view()), number};
-    };
-    auto version = [](const VersionId& id) { return Node{"v" + std::string(id.view()), 0}; };
-    for (const auto& use : rows.uses) edge(version(use.version), segment(use.run, use.segment));
-    for (const auto& log : rows.logs)
-        if (log.kind == LogKind::logged) edge(segment(log.run, log.segment), version(log.version));
-    for (const auto& [run, numbers] : segments)
-        for (auto at = numbers.begin(); std::next(at) != numbers.end(); ++at)
-            edge(segment(run, *at), segment(run, *std::next(at)));
-    std::vector<Node> free;
-    for (const auto& [node, count] : before)
-        if (count == 0) free.push_back(node);
-    std::size_t taken = 0;
-    for (; !free.empty(); ++taken) {
-        Node node = free.back();
-        free.pop_back();
-        for (const auto& next : after[node])
-            if (--before[next] == 0) free.push_back(next);
-    }
-    return taken < before.size();
-}
-
 }  // namespace
 
 Rows collect_rows(const ReadTxn& txn, const std::string& project,
@@ -165,7 +131,7 @@ std::string encode_rows(const Rows& rows) {
 
 Rows decode_rows(std::string_view bytes) {
     try {
-        auto in = Json::from_cbor(bytes.begin(), bytes.end());
+        auto in = parse_cbor(bytes);
         if (in.at("format") != rows_format) throw FormatError("it is of a newer artfs");
         Rows rows;
         rows.project = in.at("project");
@@ -187,7 +153,10 @@ Rows decode_rows(std::string_view bytes) {
         for (const auto& one : in.at("logs"))
             rows.logs.push_back({id_of<RunId>(one.at(0)), one.at(1), id_of<VersionId>(one.at(2)),
                                  one.at(3).get<int>() == 0 ? LogKind::logged : LogKind::confirmed});
-        if (has_circle(rows)) throw FormatError("its lineage goes in a circle");
+        auto numbered = [](const auto& edge) { return edge.segment > 0; };
+        if (!std::all_of(rows.uses.begin(), rows.uses.end(), numbered) ||
+            !std::all_of(rows.logs.begin(), rows.logs.end(), numbered))
+            throw FormatError("an edge of it is of no segment");
         return rows;
     } catch (const Json::exception& damage) {
         throw FormatError(std::string("its records are damaged: ") + damage.what());
@@ -284,6 +253,7 @@ Merged merge_rows(WriteTxn& txn, const std::string& project, const Rows& rows) {
         record.project = project;
         record.name = free_run_name(txn, project, run.name);
         txn.put(record);
+        merged.runs.push_back(run.id);
     }
     // What is told of runs and versions that are here already is not taken for more than was seen.
     std::set<VersionId> fresh_versions;

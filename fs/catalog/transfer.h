@@ -34,9 +34,12 @@ Rows decode_rows(std::string_view bytes);  // throws FormatError
 // Why the rows do not fit into what is there: a name or number that is something else; "" if they
 // do. Then `merge_rows` adds what is missing; what is there already stays as it is.
 std::string conflict_of(const ReadTxn& txn, const std::string& project, const Rows& rows);
+// Whether their edges and those that are there already would lead from something back to itself.
+bool closes_circle(const ReadTxn& txn, const Rows& rows);
 struct Merged {
     std::vector<ArtifactRecord> artifacts;
     std::vector<VersionRecord> versions;  // that were not there
+    std::vector<RunId> runs;              // likewise
 };
 Merged merge_rows(WriteTxn& txn, const std::string& project, const Rows& rows);
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "drafts/kept_arrivals.h"
 
 namespace artfs {
 
@@ -37,11 +38,36 @@ void Arrivals::note(std::uint64_t from, Time at) {
     if (file_.get() >= 0) (void)!write(file_.get(), sample.data(), sample.size());
 }
 
+std::string arrival_bytes(const std::filesystem::path& store, const RunId& run) {
+    return read_file(arrivals_path(store, run)).value_or("");
+}
+
+void take_arrivals(const std::filesystem::path& store, const RunId& run, std::string_view bytes) {
+    auto path = arrivals_path(store, run);
+    std::error_code error;
+    if (bytes.empty() || std::filesystem::exists(path, error)) return;
+    std::filesystem::create_directories(path.parent_path(), error);
+    [[maybe_unused]] auto written = replace_file(path, bytes);
+}
+
+std::vector<NotedArrivals> all_arrivals(const std::filesystem::path& store) {
+    std::vector<NotedArrivals> all;
+    std::error_code error;
+    for (const auto& file : std::filesystem::directory_iterator(store / "arrivals", error)) {
+        auto run = RunId::parse(file.path().filename().string());
+        if (run) all.push_back({*run, file.file_size(error)});
+    }
+    return all;
+}
+
+void forget_arrivals(const std::filesystem::path& store, const RunId& run) {
+    unlink(arrivals_path(store, run).c_str());
+}
+
 std::vector<Arrival> arrivals_of(const std::filesystem::path& store, const RunId& run) {
     std::vector<Arrival> all;
-    auto bytes = read_file(arrivals_path(store, run));
-    if (!bytes) return all;
-    for (Decoder samples(*bytes); samples.rest().size() >= arrival_size;) {
+    auto bytes = arrival_bytes(store, run);
+    for (Decoder samples(bytes); samples.rest().size() >= arrival_size;) {
         const auto from = samples.u64();
         const Arrival one{from, from_ns(static_cast<std::int64_t>(samples.u64()))};
         while (!all.empty() && all.back().from >= one.from) all.pop_back();

@@ -10,20 +10,12 @@
 #include <memory>
 
 #include "base/bytes.h"
-#include "objects/tree_check.h"
+#include "drafts/bundle_layout.h"
+#include "drafts/kept_arrivals.h"
 
 namespace artfs {
 
 namespace {
-
-constexpr const char* rows_name = "artfs-bundle";
-constexpr const char* records_prefix = "records/";
-constexpr const char* objects_prefix = "objects/";
-constexpr std::size_t chunk_bytes = 1U << 20U;
-// Rows and records are read into memory: no store makes larger ones.
-constexpr std::uint64_t most_rows_bytes = 1U << 28U;
-constexpr std::uint64_t most_record_bytes = 1U << 26U;
-constexpr std::size_t batch_bytes = 16U << 20U;
 
 // What versions and runs lead to, each once.
 class Contents {
@@ -115,8 +107,8 @@ Result<> write_object(const Store& store, Writer& out, const Digest& digest, std
     if (!object) return tl::unexpected(object.error());
     if (object->length != size)
         return fail(EIO, "an object of the store is damaged: art fsck says which");
-    if (auto begun = out.begin(objects_prefix + digest.hex(), size); !begun) return begun;
-    std::string chunk(chunk_bytes, '\0');
+    if (auto begun = out.begin(bundle_objects + digest.hex(), size); !begun) return begun;
+    std::string chunk(bundle_chunk, '\0');
     for (std::uint64_t at = 0; at < size;) {
         auto got = read(object->fd.get(), chunk.data(), chunk.size());
         if (got <= 0) return fail_errno("reading the store", got < 0 ? errno : EIO);
@@ -129,18 +121,24 @@ Result<> write_object(const Store& store, Writer& out, const Digest& digest, std
     return {};
 }
 
-Result<> write_all_of(const Store& store, int fd, const std::string& rows, const Contents& contents,
+Result<> write_all_of(const Store& store, int fd, const Rows& rows, const Contents& contents,
                       const BundleProgress& progress) {
     Writer out(fd);
-    if (auto written = out.whole(rows_name, rows); !written) return written;
+    if (auto written = out.whole(bundle_rows, encode_rows(rows)); !written) return written;
     for (const auto& [digest, bytes] : contents.records)
-        if (auto written = out.whole(records_prefix + digest.hex(), bytes); !written)
+        if (auto written = out.whole(bundle_records + digest.hex(), bytes); !written)
             return written;
     std::uint64_t done = 0;
     for (const auto& [digest, size] : contents.objects) {
         auto written =
             write_object(store, out, digest, size, done, contents.object_bytes, progress);
         if (!written) return written;
+    }
+    for (const auto& run : rows.runs) {
+        auto times = arrival_bytes(store.dir(), run.id);
+        if (times.empty()) continue;
+        if (auto written = out.whole(bundle_arrivals + run.id.text(), times); !written)
+            return written;
     }
     return out.close();
 }
@@ -164,233 +162,12 @@ Result<> write_bundle(const Store& store, const std::string& project,
     unfinished += ".part-" + std::to_string(getpid());
     auto fd = open_file(unfinished, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (!fd) return tl::unexpected(fd.error());
-    auto written = write_all_of(store, fd->get(), encode_rows(rows), contents, progress);
+    auto written = write_all_of(store, fd->get(), rows, contents, progress);
     if (written && fsync(fd->get()) != 0) written = fail_errno("syncing " + file.string());
     if (written && rename(unfinished.c_str(), file.c_str()) != 0)
         written = fail_errno("renaming to " + file.string());
     if (!written) unlink(unfinished.c_str());
     return written;
-}
-
-// ---- reading
-
-namespace {
-
-class BundleReader {
-public:
-    BundleReader(const SealContext& context, std::string project, std::uint64_t staging,
-                 const BundleProgress& progress)
-        : context_(context),
-          store_(context.store),
-          project_(std::move(project)),
-          staging_(store_.staging_path(staging)),
-          progress_(progress),
-          archive_(archive_read_new(), archive_read_free) {}
-    ~BundleReader() { unlink(staging_.c_str()); }
-    BundleReader(const BundleReader&) = delete;
-    BundleReader& operator=(const BundleReader&) = delete;
-
-    Result<Merged> all(const std::filesystem::path& file) {
-        auto held = store_.hold_contents();
-        if (!held) return tl::unexpected(held.error());
-        auto fd = open_file(file, O_RDONLY);
-        if (!fd) return tl::unexpected(fd.error());
-        struct stat status {};
-        if (fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode))
-            return fail(EINVAL, file.string() + " is no file");
-        all_bytes_ = static_cast<std::uint64_t>(status.st_size);
-        archive_read_support_format_tar(archive_.get());
-        if (archive_read_open_fd(archive_.get(), fd->get(), chunk_bytes) != ARCHIVE_OK)
-            return refused(file.string() + " is no bundle");
-        try {
-            if (auto taken = entries(); !taken) return tl::unexpected(taken.error());
-            if (auto good = check(); !good) return tl::unexpected(good.error());
-        } catch (const FormatError& damage) {
-            return refused(damage.what());
-        }
-        return merge();
-    }
-
-private:
-    static tl::unexpected<Error> refused(const std::string& why) {
-        return fail(EINVAL, "the bundle is refused, " + why + ": make it again with art bundle");
-    }
-
-    Result<> entries() {
-        archive_entry* entry = nullptr;
-        while (true) {
-            int outcome = archive_read_next_header(archive_.get(), &entry);
-            if (outcome == ARCHIVE_EOF) return {};
-            if (outcome != ARCHIVE_OK) return refused("it is damaged or cut short");
-            const char* path = archive_entry_pathname(entry);
-            std::string name = path == nullptr ? "" : path;
-            if (archive_entry_filetype(entry) != AE_IFREG ||
-                archive_entry_hardlink(entry) != nullptr || archive_entry_size(entry) < 0)
-                return refused("it holds something that is no plain file");
-            // Nothing is compressed and nothing sparse: no file is larger than the archive.
-            auto size = static_cast<std::uint64_t>(archive_entry_size(entry));
-            if (size > all_bytes_) return refused("a size in it is not true");
-            auto taken = one(name, size);
-            if (!taken) return taken;
-        }
-    }
-
-    Result<> one(const std::string& name, std::uint64_t size) {
-        if (!have_rows_) {
-            if (name != rows_name)
-                return refused("its first file is not " + std::string(rows_name));
-            auto bytes = text(size, most_rows_bytes);
-            if (!bytes) return tl::unexpected(bytes.error());
-            rows_ = decode_rows(*bytes);
-            have_rows_ = true;
-            if (auto why = conflict_of(*store_.catalog().read(), project_, rows_); !why.empty())
-                return fail(EEXIST, why + ": take another project (--project)");
-            return {};
-        }
-        for (const char* prefix : {records_prefix, objects_prefix}) {
-            if (!name.starts_with(prefix)) continue;
-            auto digest = Digest::from_hex(name.substr(std::string(prefix).size()));
-            if (!digest) break;
-            return prefix == records_prefix ? record(*digest, size) : object(*digest, size);
-        }
-        return refused("it holds '" + printable(name) + "'");
-    }
-
-    static std::string printable(const std::string& name) {
-        std::string text;
-        for (char c : name.substr(0, 60))
-            text += c >= ' ' && c <= '~' ? std::string(1, c) : std::string("?");
-        return text;
-    }
-
-    Result<std::string> text(std::uint64_t size, std::uint64_t most) {
-        if (size > most) return refused("a record of it is too large");
-        std::string bytes(size, '\0');
-        if (size > 0 && archive_read_data(archive_.get(), bytes.data(), bytes.size()) !=
-                            static_cast<la_ssize_t>(size))
-            return refused("it is damaged or cut short");
-        return bytes;
-    }
-
-    Result<> record(const Digest& digest, std::uint64_t size) {
-        auto bytes = text(size, most_record_bytes);
-        if (!bytes) return tl::unexpected(bytes.error());
-        if (sha256(*bytes) != digest) return refused("a record of it is not what it is called");
-        waiting_bytes_ += bytes->size();
-        waiting_.emplace(digest, std::move(*bytes));
-        return waiting_bytes_ < batch_bytes ? Result<>{} : write_records();
-    }
-
-    Result<> write_records() {
-        auto written = context_.write([&](WriteTxn& txn) {
-            for (const auto& [digest, bytes] : waiting_) txn.put_record(digest, bytes);
-        });
-        waiting_.clear();
-        waiting_bytes_ = 0;
-        return written;
-    }
-
-    Result<> object(const Digest& digest, std::uint64_t size) {
-        unlink(staging_.c_str());
-        auto fd = open_file(staging_, O_WRONLY | O_CREAT | O_EXCL, 0600);
-        if (!fd) return tl::unexpected(fd.error());
-        Hasher hasher;
-        std::string chunk(chunk_bytes, '\0');
-        std::uint64_t left = size;
-        while (left > 0) {
-            auto got = archive_read_data(archive_.get(), chunk.data(),
-                                         std::min<std::uint64_t>(left, chunk.size()));
-            if (got <= 0) return refused("it is damaged or cut short");
-            auto part = std::string_view(chunk).substr(0, static_cast<std::size_t>(got));
-            hasher.add(part);
-            if (auto written = write_all(fd->get(), part); !written) return written;
-            left -= part.size();
-            auto read = archive_filter_bytes(archive_.get(), -1);
-            if (!progress_(read < 0 ? 0 : static_cast<std::uint64_t>(read), all_bytes_))
-                return fail(EINTR, "interrupted: nothing was taken over");
-        }
-        if (hasher.finish() != digest) return refused("a file of it is not what it is called");
-        if (fdatasync(fd->get()) != 0) return fail_errno("syncing a staging file");
-        if (auto linked = store_.objects().link(staging_, digest); !linked) return linked;
-        linked_.push_back(digest);
-        unlink(staging_.c_str());
-        return {};
-    }
-
-    // Every tree is whole, and a version's is what its digest says.
-    Result<> check() {
-        if (!have_rows_) return refused("it is empty");
-        if (auto written = write_records(); !written) return written;
-        if (auto synced = store_.objects().sync_directories(linked_); !synced) return synced;
-        auto txn = store_.catalog().read();
-        std::string why;
-        TreeCheck trees({[&](const Digest& stored) { return txn->record(stored); },
-                         [&](const std::string&, const Entry& file) {
-                             auto object = store_.objects().open(file.digest);
-                             if (!object || object->length != file.size)
-                                 why = "a file of it is missing";
-                         },
-                         [&](const std::string&, const std::string& what) { why = what; }});
-        auto check_tree = [&](const Snapshot& snapshot) {
-            if (snapshot.metadata && !store_.objects().contains(snapshot.metadata->digest))
-                why = "a file of it is missing";
-            if (why.empty()) trees.directory("", snapshot.root);
-        };
-        for (const auto& version : rows_.versions) {
-            if (version.gone) continue;
-            auto snapshot = txn->snapshot(version.tree);
-            if (version_digest(snapshot) != version.digest)
-                return refused("a version of it has another digest than its files");
-            check_tree(snapshot);
-        }
-        for (const auto& run : rows_.runs)
-            if (run.data && why.empty()) check_tree(txn->snapshot(*run.data));
-        return why.empty() ? Result<>{} : refused(why);
-    }
-
-    Result<Merged> merge() {
-        Merged merged;
-        std::string conflict;
-        auto written = context_.write([&](WriteTxn& txn) {
-            conflict = conflict_of(txn, project_, rows_);
-            if (conflict.empty()) merged = merge_rows(txn, project_, rows_);
-        });
-        if (!written) return tl::unexpected(written.error());
-        if (!conflict.empty()) return fail(EEXIST, conflict + ": take another project (--project)");
-        return merged;
-    }
-
-    const SealContext& context_;
-    Store& store_;
-    std::string project_;
-    std::filesystem::path staging_;
-    const BundleProgress& progress_;
-    std::unique_ptr<archive, int (*)(archive*)> archive_;
-    std::uint64_t all_bytes_ = 0;
-    bool have_rows_ = false;
-    Rows rows_;
-    std::map<Digest, std::string> waiting_;  // records not written yet
-    std::size_t waiting_bytes_ = 0;
-    std::vector<Digest> linked_;
-};
-
-}  // namespace
-
-Result<Merged> read_bundle(const SealContext& context, const std::string& project,
-                           const std::filesystem::path& file, std::uint64_t staging,
-                           const BundleProgress& progress) {
-    return BundleReader(context, project, staging, progress).all(file);
-}
-
-nlohmann::json merged_json(const Merged& merged) {
-    auto versions = nlohmann::json::array();
-    for (const auto& version : merged.versions) {
-        if (version.gone) continue;
-        for (const auto& artifact : merged.artifacts)
-            if (artifact.id == version.artifact)
-                versions.push_back(artifact.name + ":v" + std::to_string(version.number));
-    }
-    return {{"versions", versions}};
 }
 
 }  // namespace artfs

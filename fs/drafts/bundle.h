@@ -3,10 +3,13 @@
 //   artfs-bundle      the catalog's rows (catalog/transfer.h), first
 //   records/HEX       tree nodes and snapshots, by SHA-256
 //   objects/HEX       contents, by SHA-256
+//   arrivals/RUN-ID   when the lines of the run's metrics came (drafts/arrivals.h)
 //
 // Names and sizes in an archive are not believed: every record and object is hashed and must be
 // what it is called, every tree must be whole and have its version's digest, nothing else may be in
-// it, and until all of that is so nothing of it can be seen.
+// it, no edge of it may close a circle with those that are here, and until all of that is so
+// nothing of it can be seen. Nothing is compressed and nothing sparse: what it takes is what it
+// has.
 #pragma once
 
 #include <cstdint>

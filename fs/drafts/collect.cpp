@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/bytes.h"
+#include "drafts/kept_arrivals.h"
 
 namespace artfs {
 
@@ -148,6 +149,12 @@ public:
             objects_.push_back(digest);
             out.bytes += size;
         });
+        for (const auto& noted : all_arrivals(context_.store.dir())) {
+            if (needed_.runs.contains(noted.run) || txn->run(noted.run)) continue;
+            arrivals_.push_back(noted.run);
+            out.bytes += noted.bytes;
+        }
+        out.arrivals = arrivals_.size();
         out.records = records_.size();
         out.objects = objects_.size();
         return listed;
@@ -173,6 +180,7 @@ public:
         }
         for (const auto& digest : objects_)
             if (auto removed = context_.store.objects().remove(digest); !removed) return removed;
+        for (const auto& run : arrivals_) forget_arrivals(context_.store.dir(), run);
         return {};
     }
 
@@ -219,9 +227,16 @@ private:
     std::vector<VersionId> gone_;
     std::vector<Digest> records_;
     std::vector<Digest> objects_;
+    std::vector<RunId> arrivals_;
 };
 
 }  // namespace
+
+nlohmann::json collected_json(const Collected& collected) {
+    return {{"expired", collected.expired},   {"versions", collected.versions},
+            {"objects", collected.objects},   {"records", collected.records},
+            {"arrivals", collected.arrivals}, {"bytes", collected.bytes}};
+}
 
 Result<Collected> collect(const SealContext& context, const Config& config, const Needed& needed,
                           const CollectOptions& options) {

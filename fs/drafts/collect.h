@@ -19,7 +19,8 @@ namespace artfs {
 
 // What a live mount needs beyond what the catalog says.
 struct Needed {
-    std::set<VersionId> versions;  // used by live runs
+    std::set<RunId> runs;          // that live
+    std::set<VersionId> versions;  // used by them
     std::set<TreeId> trees;
     std::set<Digest> objects;
     std::vector<DirRef> directories;
@@ -36,6 +37,7 @@ struct Collected {
     std::vector<Changed> changed;       // versions that became hidden
     std::uint64_t objects = 0;
     std::uint64_t records = 0;
+    std::uint64_t arrivals = 0;  // of runs that there are no more
     std::uint64_t bytes = 0;
 };
 
@@ -47,6 +49,9 @@ struct Beside {
 };
 Result<Collected> collect_beside(const SealContext& context, const Config& config,
                                  const Beside& beside, const CollectOptions& options);
+
+// As `art gc --json` and the daemon tell it.
+nlohmann::json collected_json(const Collected& collected);
 
 // Where nothing but `needed` is beside.
 Result<Collected> collect(const SealContext& context, const Config& config, const Needed& needed,

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +43,11 @@ Attributes attributes_of(const struct stat& status) {
     return attributes;
 }
 
+bool is_fuse(const fs::path& path) {
+    struct statfs status {};
+    return statfs(path.c_str(), &status) == 0 && status.f_type == FUSE_SUPER_MAGIC;
+}
+
 class Scan {
 public:
     explicit Scan(Sources& sources) : sources_(sources) {}
@@ -48,6 +55,7 @@ public:
     Result<> top(const fs::path& path) {
         struct stat status {};
         if (stat(path.c_str(), &status) != 0) return fail_errno(path.string());
+        device_ = status.st_dev;
         if (S_ISDIR(status.st_mode)) return contents(path, "");
         return entry(path, path.filename().string(), status);
     }
@@ -83,6 +91,9 @@ private:
                                     " is no file, directory or link: a version holds only those");
         }
         bool directory = source.kind == Kind::directory;
+        // It may be our own mount, and we should ask ourselves.
+        if (directory && status.st_dev != device_ && is_fuse(path))
+            return fail(EINVAL, path.string() + " is a FUSE mount: put what is in it by itself");
         auto [known, fresh] = sources_.emplace(name, std::move(source));
         if (!fresh && !(directory && known->second.kind == Kind::directory))
             return fail(EINVAL, path.string() + " and " + known->second.from.string() +
@@ -91,6 +102,7 @@ private:
     }
 
     Sources& sources_;
+    dev_t device_ = 0;
 };
 
 // Staging files, removed whatever happens: objects are links of their own.

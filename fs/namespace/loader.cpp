@@ -184,6 +184,7 @@ const Loader::RunLinks& Loader::run_links(const RunId& run) {
 }
 
 void Loader::put(const ArtifactRecord& record) {
+    if (record.project != project_) return;
     names_[record.name] = record.id;
     auto& state = artifacts_[record.id];
     state.record = record;

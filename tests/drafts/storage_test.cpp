@@ -4,6 +4,7 @@
 #include <fstream>
 #include <random>
 
+#include "drafts/arrivals.h"
 #include "drafts/check.h"
 #include "drafts/collect.h"
 #include "drafts/kept.h"
@@ -186,6 +187,30 @@ TEST_CASE("gc removes what nothing needs, and only that") {
     INFO((checked.damage.empty() ? "" : checked.damage[0]));
     CHECK(checked.damage.empty());
     CHECK(depot.collect_now().records == 0);
+}
+
+TEST_CASE("gc removes the times of metrics of runs that are gone, and of no others") {
+    Storage depot;
+    depot.write("x", "1");
+    auto put = depot.put("a");
+    REQUIRE(put);
+    const auto live = RunId::make();
+    const auto gone = RunId::make();
+    for (const auto& run : {put->run.id, live, gone})
+        Arrivals(depot.store->dir(), run).note(0, now());
+    std::ofstream(depot.store->dir() / "arrivals/other") << "not ours";
+    Needed needed;
+    needed.runs = {live};
+    auto plan = depot.collect_now(true, needed);
+    CHECK(plan.arrivals == 1);
+    CHECK(plan.bytes == 16);
+    CHECK(arrivals_of(depot.store->dir(), gone).size() == 1);
+    CHECK(depot.collect_now(false, needed).arrivals == 1);
+    CHECK(arrivals_of(depot.store->dir(), gone).empty());
+    CHECK(arrivals_of(depot.store->dir(), live).size() == 1);
+    CHECK(arrivals_of(depot.store->dir(), put->run.id).size() == 1);
+    CHECK(fs::exists(depot.store->dir() / "arrivals/other"));
+    CHECK(depot.collect_now(false, needed).arrivals == 0);
 }
 
 TEST_CASE("gc obeys the time to live and keep_last, but for aliases and latest") {

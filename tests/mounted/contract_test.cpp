@@ -81,6 +81,17 @@ TEST_CASE("every key that interface.md names is in its document", "[commands]") 
     auto live = Json::parse(
         mount.ok("art run --name live -- sh -c 'cat raw/latest/x; art status --json'").substr(1));
     for (const auto& row : live.at("runs")) has_keys(row, "name state command processes");
+    // How many processes a run has: of one that was begun by name, and of one that was not.
+    auto counted = [&](const std::string& command) {
+        auto document = Json::parse(mount.ok(command));
+        REQUIRE(document.at("runs").size() == 1);
+        return document.at("runs")[0].at("processes").get<int>();
+    };
+    CHECK(counted("art run -- sh -c 'cat raw/latest/x > /dev/null; sleep 60 & a=$!; sleep 60 & "
+                  "b=$!; art status --json; kill $a $b'") == 4);
+    CHECK(counted("python3 -c 'import subprocess as s\nopen(\"raw/latest/x\").read()\n"
+                  "more = [s.Popen([\"sleep\", \"60\"]) for _ in range(3)]\n"
+                  "s.run([\"art\", \"status\", \"--json\"])\n[one.kill() for one in more]'") == 5);
     auto graph = mount.json("graph");
     for (const auto& node : graph.at("nodes")) has_keys(node, "id kind count");
     for (const auto& edge : graph.at("edges")) has_keys(edge, "from to kind count");

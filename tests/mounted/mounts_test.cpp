@@ -188,6 +188,83 @@ TEST_CASE("A second mountpoint may be read-only, and may not lie on a mount", "[
     CHECK(mount.art("umount " + second).status == 0);
 }
 
+TEST_CASE("What is no matter of a mount is done for a project that is not mounted, too",
+          "[mounts]") {
+    TestMount mount;
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    auto second = (mount.directory() / "second").string();
+    auto far = [&](const std::string& command) {
+        auto ran = mount.sh("cd / && art " + command + " --project far");
+        INFO(command << "\n" << ran.err);
+        REQUIRE(ran.status == 0);
+        return ran.out;
+    };
+    auto file = (mount.directory() / "x").string();
+    mount.ok("echo one > " + file);
+    CHECK(far("put " + file + " a --alias best") == "a:v0\n");
+    mount.ok("echo two > " + file);
+    CHECK(far("put " + file + " a") == "a:v1\n");
+    CHECK(far("cat a:best/x") == "one\n");
+    far("alias a:v1 good");
+    far("describe a:v1 told");
+    far("tag a:v1 checked");
+    far("revert a:v0");
+    CHECK(far("cat a/x") == "one\n");
+    far("bundle a -o " + file + ".tar");
+    CHECK(far("unbundle " + file + ".tar") == "all of it is here already\n");
+    far("put " + file + " c");
+    far("rm c:v0");
+    CHECK(far("gc").find("c:v0") != std::string::npos);
+    far("get a:v1 " + file + ".out");
+    // Nothing of it is on the mount, whose artifact has that name too.
+    CHECK(mount.ok("ls . a; cat a/latest/x; art ls --json | grep -c best || true") ==
+          ".:\na\n\na:\nlatest\nv0\n10\n");
+    // A draft that was left there.
+    CHECK(mount.art("mount " + second + " --project far").status == 0);
+    CHECK(shell("cat a/latest/x a/good/x a/best/x; ls", second).out == "one\ntwo\none\na\nc\n");
+    for (const char* run : {"one", "two"})
+        shell("ART_STORE=" + mount.store().string() + " ART_PROJECT=far " +
+                  program("art").string() + " run --name " + run +
+                  " -- sh -c 'echo 3 > a/latest/x; exit 3'",
+              second);
+    CHECK(mount.art("umount " + second).status == 0);
+    CHECK(far("commit one") == "a:v2\n");
+    CHECK(far("discard two") == "dropped the draft of a\n");
+    CHECK(mount.art("commit two --project far").status == 1);
+    CHECK(mount.art("commit one").status == 3);
+    // What is a matter of a mount says so.
+    auto ran = mount.sh("art run --project far -- true");
+    CHECK(ran.status == 4);
+    CHECK(ran.err == "art: project far is not mounted: art mount DIR --project far\n");
+}
+
+TEST_CASE("Mounting again changes no option of a mount, and says so", "[mounts]") {
+    TestMount mount;
+    std::string second = (mount.directory() / "second").string();
+    auto again = [&](const std::string& options, const std::string& word) {
+        auto ran = mount.art("mount " + options);
+        INFO(options << "\n" << ran.err);
+        CHECK(ran.status == (word.empty() ? 0 : 4));
+        CHECK(ran.err.find(word) != std::string::npos);
+        CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == (word.empty() ? 0 : 1));
+    };
+    const auto first = mount.path().string();
+    again(first + " -o ro", "mounted already, and writable");
+    again(first + " --read-only", "mounted already, and writable");
+    again(first + " -o allow_other", "for you alone");
+    again(first + " -o rw", "");
+    mount.ok("mkdir a && actor write a/latest/x 1");
+    again(second + " -o ro", "");
+    again(second + " -o ro", "");
+    again(second + " -o rw", "mounted already, and read-only");
+    again(second, "");
+    CHECK(shell("mkdir b", second).status != 0);
+    CHECK(mount.art("umount " + second).status == 0);
+    again(second + " -o ro -o rw", "");
+    CHECK(shell("mkdir b", second).status == 0);
+    CHECK(mount.art("umount " + second).status == 0);
+}
+
 TEST_CASE("mount(8) mounts a store by its helper", "[mounts]") {
     TestMount mount;
     mount.umount();
