@@ -6,6 +6,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace artfs {
@@ -17,7 +18,9 @@ namespace {
 constexpr const char* lock_name = "lock";
 constexpr const char* format_text = "artfs ";
 constexpr int format_version = 1;
+// On a small disk less, of what is free a quarter.
 constexpr off_t ballast_bytes = 16 << 20;
+constexpr off_t least_ballast_bytes = 1 << 20;
 
 // File systems that do not keep what fdatasync promised, or that may call back into us.
 const char* unfit_file_system(const fs::path& dir) {
@@ -215,10 +218,11 @@ void Store::restore_ballast() const {
     std::error_code error;
     if (fs::exists(path, error)) return;
     struct statvfs room {};
-    if (statvfs(dir_.c_str(), &room) != 0 || room.f_bavail * room.f_frsize < 4 * ballast_bytes)
-        return;
+    if (statvfs(dir_.c_str(), &room) != 0) return;
+    auto bytes = std::min(ballast_bytes, static_cast<off_t>(room.f_bavail * room.f_frsize / 4));
+    if (bytes < least_ballast_bytes) return;
     auto fd = open_file(path, O_WRONLY | O_CREAT, 0600);
-    if (fd && posix_fallocate(fd->get(), 0, ballast_bytes) != 0) unlink(path.c_str());
+    if (fd && posix_fallocate(fd->get(), 0, bytes) != 0) unlink(path.c_str());
 }
 
 }  // namespace artfs

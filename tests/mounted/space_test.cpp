@@ -162,7 +162,8 @@ TEST_CASE("G12: discarding works on a disk without a free byte", "[G12]") {
 }
 
 TEST_CASE("G12: a disk that is full when a run ends keeps its draft whole", "[G12]") {
-    SmallDisk disk("56m");  // too small for a ballast
+    SmallDisk disk("56m");
+    disk.ok("rm $ART_STORE/ballast");
     disk.ok("mkdir a && art run -- artfs_actor write a/latest/x good");
     disk.ok(many_links(disk, "many"));
     auto looked = disk.sh("ls a/latest/");
@@ -230,13 +231,18 @@ TEST_CASE("G12: gc gives the space back of what was read until a moment ago", "[
     CHECK(disk.ok("cat a/latest/big") == "small");
 }
 
-TEST_CASE("G12: put, get and bundle that fill the disk leave nothing half done, and gc works",
-          "[G12]") {
+TEST_CASE(
+    "G12: put, get, bundle and unbundle that fill the disk leave nothing half done, and gc works",
+    "[G12]") {
     SmallDisk disk("80m");
     disk.ok("mkdir a && art run -- artfs_actor write a/latest/x good");
     disk.ok(
         "head -c 20M /dev/urandom > /dev/shm/artfs-space.$$; art put /dev/shm/artfs-space.$$ b; "
         "rm /dev/shm/artfs-space.$$");
+    auto beside = disk.mountpoint().parent_path().string();
+    disk.ok("cd / && export ART_STORE=" + beside +
+            "/other && art put /usr/bin/bash taken && art bundle taken -o " + beside +
+            "/taken.tar");
     disk.fill();
     auto directory = disk.filler().parent_path().string();
     auto fails = [&](const std::string& command) {
@@ -250,8 +256,48 @@ TEST_CASE("G12: put, get and bundle that fill the disk leave nothing half done, 
     fails("art put /usr/bin/bash c");
     fails("art get b " + directory + "/out");
     fails("art bundle b -o " + directory + "/b.tar");
+    fails("art unbundle " + beside + "/taken.tar");
     CHECK(disk.ok("ls -A " + directory) == before);
     CHECK(disk.sh("art show c").status == 3);
+    CHECK(disk.sh("art show taken").status == 3);
     disk.ok("art rm b:v0 && art gc > /dev/null");
+    disk.ok("art unbundle " + beside + "/taken.tar");
     disk.ok("art put /usr/bin/bash c && art fsck && art cat a:v0/x > /dev/null");
+}
+
+TEST_CASE("G12: rm and gc on a small disk that is full work, or say in a line why not", "[G12]") {
+    SmallDisk disk("24m");
+    disk.ok("mkdir a b && art run -- artfs_actor write a/latest/x good");
+    disk.ok(
+        "art run -- python3 -c 'for i in range(1200): open(f\"b/latest/{i}\", "
+        "\"w\").write(f\"{i}\")'");
+    disk.ok("art run -- bash -c 'find b/latest/ -mindepth 1 -delete; echo > b/latest/other'");
+    REQUIRE(disk.ok("ls b > /dev/null; ls b/v0 | wc -l; ls b/v1") == "1200\nother\n");
+    auto in_a_line = [&](const std::string& command) {
+        auto ran = disk.sh(command);
+        INFO(command << "\n" << ran.out << ran.err);
+        if (ran.status == 0) return;
+        CHECK(ran.status == 5);
+        CHECK(ran.err.starts_with("art: "));
+        CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+    };
+    SECTION("with its ballast, which is small, too") {
+        disk.fill();
+        disk.ok("art rm b:v0");
+        CHECK(disk.ok("art gc").find("done") != std::string::npos);
+    }
+    SECTION("without one") {
+        disk.ok("rm $ART_STORE/ballast");
+        disk.fill();
+        in_a_line("art rm b:v0");
+        in_a_line("art gc --dry-run");
+        in_a_line("art gc");
+        disk.empty();
+        if (disk.sh("ls b/v0").status == 0) disk.ok("art rm b:v0");
+        disk.ok("art gc");
+    }
+    CHECK(disk.ok("art gc") == "nothing to give back\n");
+    CHECK(disk.ok("art fsck; cat a/v0/x; ls b/v1").find("all whole\ngoodother\n") !=
+          std::string::npos);
+    CHECK(std::stoi(disk.ok("find $ART_STORE/objects -type f | wc -l")) < 10);
 }
