@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "lineage/text.h"
+#include "metrics.h"
 #include "output.h"
 #include "ref.h"
 
@@ -97,19 +98,22 @@ std::string content_text(const Store& store, const std::vector<FileDifference>& 
 
 int diff_runs(Reader& reader, const Ref refs[2], bool json) {
     Json documents[2];
+    Json metrics[2];
     for (int i = 0; i < 2; ++i) {
         auto run = find_run(reader.txn(), reader.project(), refs[i].name);
         auto live = reader.live_data(run);
         documents[i] = describe_run(reader.reading(), run, Detail::full,
                                     live.value("config", Json()), live.value("summary", Json()));
+        metrics[i] = last_metrics(reader, run);
     }
     auto compared = compare_runs(documents[0], documents[1]);
+    compared["metrics"] = compare_objects(metrics[0], metrics[1]);
     bool same = compared["command"].is_null();
     std::string text;
     if (!same)
         text = dim("command") + "\n  - " + compared["command"][0].dump() + "\n  + " +
                compared["command"][1].dump() + "\n";
-    for (const char* part : {"config", "summary", "inputs"}) {
+    for (const char* part : {"config", "summary", "metrics", "inputs"}) {
         same = same && nothing_in(compared[part]);
         text += objects_text(part, compared[part]);
     }
@@ -118,6 +122,12 @@ int diff_runs(Reader& reader, const Ref refs[2], bool json) {
     else
         show_text(text);
     return same ? exit_done : exit_no;
+}
+
+// Of the run that made it.
+Json metrics_behind(Reader& reader, const VersionRecord& version) {
+    auto run = first_maker_of(reader.txn(), version);
+    return run ? last_metrics(reader, *run) : Json::object();
 }
 
 // Of two references to files: only those.
@@ -151,6 +161,8 @@ int run_diff(const Arguments& arguments) {
     auto files = compare_files(reader.reading(), before, after);
     keep_under(files, refs[0].path);
     auto document = compare_versions(reader.reading(), before, after, files);
+    document["metrics"] =
+        compare_objects(metrics_behind(reader, before), metrics_behind(reader, after));
     bool same = files.empty() && (!refs[0].path.empty() || nothing_in(document["metadata"]));
     if (arguments.flag("json")) {
         show_json(document);
@@ -159,7 +171,8 @@ int run_diff(const Arguments& arguments) {
     std::string text = files_text(files, arguments.flag("stat"));
     if (refs[0].path.empty())
         text += objects_text("metadata", document["metadata"]) +
-                objects_text("config of the run", document["config"]);
+                objects_text("config of the run", document["config"]) +
+                objects_text("metrics of the run", document["metrics"]);
     if (arguments.flag("content")) text += content_text(reader.store(), files);
     show_text(text);
     return same ? exit_done : exit_no;

@@ -70,6 +70,13 @@ int run(int argc, char** argv) {
     throw Failure(exit_usage, "no command is called '" + name + "': art --help lists them");
 }
 
+// One line, whatever names are in it.
+void complain(std::string text) {
+    for (auto& c : text)
+        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+    std::fprintf(stderr, "art: %s\n", text.c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -77,10 +84,10 @@ int main(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (const artfs::Failure& failure) {
-        std::fprintf(stderr, "art: %s\n", failure.what());
+        complain(failure.what());
         return failure.status;
     } catch (const std::exception& broken) {
-        std::fprintf(stderr, "art: %s: the store may be damaged\n", broken.what());
+        complain(std::string(broken.what()) + ": the store may be damaged");
         return artfs::exit_failed;
     }
 }

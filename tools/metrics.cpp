@@ -97,6 +97,13 @@ std::string metrics_of_run(Reader& reader, const RunRecord& run) {
     return all.empty() ? "" : "\n" + metrics_table(all);
 }
 
+Json last_metrics(Reader& reader, const RunRecord& run) {
+    Json last = Json::object();
+    for (const auto& [key, series] : metrics_of(reader, run))
+        last[key] = number(series.values.back());
+    return last;
+}
+
 void metrics_options(po::options_description& options) {
     options.add_options()("json", po::bool_switch(), "one JSON document")(
         "csv", po::bool_switch(), "a row a step, a column a metric");

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "terminal.h"
+
 namespace artfs {
 
 namespace {
@@ -92,7 +94,29 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     return text;
 }
 
-void show_text(const std::string& text) {
+std::string for_terminal(const std::string& text) {
+    std::string shown;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto c = static_cast<unsigned char>(text[at]);
+        if (c == '\033' && text.compare(at + 1, 1, "[") == 0) {
+            auto end = text.find_first_not_of("0123456789;", at + 2);
+            if (end != std::string::npos && text[end] == 'm') {
+                shown.append(text, at, end + 1 - at);
+                at = end;
+                continue;
+            }
+        }
+        const auto next = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0U;
+        const bool of_two = c == 0xc2 && next >= 0x80 && next < 0xa0;  // U+0080 to U+009F
+        if (of_two) ++at;
+        const bool obeyed = (c < ' ' && c != '\n' && c != '\t') || c == 0x7f || of_two;
+        shown += obeyed ? '?' : text[at];
+    }
+    return shown;
+}
+
+void show_text(const std::string& whole) {
+    const std::string text = isatty(STDOUT_FILENO) == 1 ? for_terminal(whole) : whole;
     winsize size{};
     auto lines = std::count(text.begin(), text.end(), '\n');
     bool is_long = isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&

@@ -12,6 +12,7 @@
 #include "drafts/kept.h"
 #include "files.h"
 #include "lineage/attestation.h"
+#include "lineage/compare.h"
 #include "lineage/text.h"
 #include "output.h"
 #include "ref.h"
@@ -33,9 +34,8 @@ struct Plan {
     std::vector<int> ok_exit;
 };
 
-RunRecord maker_of(const ReadTxn& txn, const VersionRecord& version, const std::string& label) {
-    for (const auto& log : txn.loggers_of(version.id))
-        if (auto run = txn.run(log.run); run && log.kind == LogKind::logged) return *run;
+RunRecord known_maker(const ReadTxn& txn, const VersionRecord& version, const std::string& label) {
+    if (auto run = first_maker_of(txn, version)) return *run;
     throw Failure(exit_refused, label + " was made by no run that is known: nothing can repeat it");
 }
 
@@ -58,7 +58,7 @@ Plan plan_of(const Arguments& arguments) {
         throw Failure(exit_usage, "name a version, like trained-model:v0");
     auto version = find_version(txn, reader.project(), ref);
     std::string label = ref.name + ":v" + std::to_string(version.number);
-    auto run = maker_of(txn, version, label);
+    auto run = known_maker(txn, version, label);
     check_repeatable(run);
     ask_live_daemon(reader.site().store, {{"op", "status"}});
     auto pins = inputs_of(txn, run);

@@ -51,11 +51,8 @@ void pair_renamed(std::vector<FileDifference>& files) {
 }
 
 Json config_of(const Reading& at, const VersionRecord& version) {
-    for (const auto& log : at.txn.loggers_of(version.id)) {
-        auto run = at.txn.run(log.run);
-        if (run && log.kind == LogKind::logged) return run_facts(at, *run).at("config");
-    }
-    return Json::object();
+    auto run = first_maker_of(at.txn, version);
+    return run ? run_facts(at, *run).at("config") : Json::object();
 }
 
 Json inputs_of(const Json& run) {
@@ -79,6 +76,14 @@ const char* to_string(FileChange change) {
             return "renamed";
     }
     return "changed";
+}
+
+std::optional<RunRecord> first_maker_of(const ReadTxn& txn, const VersionRecord& version) {
+    for (const auto& log : txn.loggers_of(version.id)) {
+        auto run = txn.run(log.run);
+        if (run && log.kind == LogKind::logged) return run;
+    }
+    return std::nullopt;
 }
 
 std::vector<FileDifference> compare_files(const Reading& at, const VersionRecord& before,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct FileDifference {
     std::optional<Entry> before;
     std::optional<Entry> after;
 };
+
+// The first run that logged it.
+std::optional<RunRecord> first_maker_of(const ReadTxn& txn, const VersionRecord& version);
 
 // Sorted by path. A file that is gone and one of the same content that is new are one renamed.
 std::vector<FileDifference> compare_files(const Reading& at, const VersionRecord& before,

@@ -60,6 +60,14 @@ TEST_CASE("diff: files, renames, metadata, contents and runs", "[commands]") {
     CHECK(runs.at("config").at("changed").at("lr") == Json({1, 2}));
     CHECK(runs.at("inputs").at("changed").at("a") == Json({"v0", "v1"}));
     CHECK(mount.art("diff @r1 @r1").status == 0);
+    for (const char* loss : {"2", "1"})
+        mount.ok(std::string("art run --name m") + loss + " -- sh -c 'echo \"{\\\"loss\\\":9}\n{" +
+                 "\\\"loss\\\":" + loss + "}\" > .art/run/metrics.jsonl; echo " + loss +
+                 " > a/latest/text'");
+    CHECK(Json::parse(mount.art("diff @m2 @m1 --json").out).at("metrics").at("changed") ==
+          Json{{"loss", {2.0, 1.0}}});
+    auto made = mount.art("diff a:v2 a:v3").out;
+    CHECK(made.find("metrics of the run\n  ~ loss = 2.0 -> 1.0\n") != std::string::npos);
     refused(mount, 2, "diff a:v0 @r1");
     refused(mount, 3, "diff a:v0 a:v9");
     refused(mount, 2, "diff a:v0");

@@ -50,6 +50,27 @@ TEST_CASE("What is stale is made anew, makers before users, until nothing is", "
     CHECK(mount.json("show @" + maker).at("tags") == nlohmann::json{"rerun-of-net"});
 }
 
+TEST_CASE("What needs nothing of one another is made at once", "[stale]") {
+    TestMount mount;
+    mount.ok("mkdir raw left right && actor write raw/latest/x 1");
+    auto meet = mount.directory().string();
+    // Each of two waits for the other, where they are told to meet; alone it gives up.
+    auto run = [&](const std::string& mine, const std::string& other) {
+        mount.ok("art run --name " + mine + " -- sh -c 'cat raw/latest/x > " + mine +
+                 "/latest/x; test -e " + meet + "/meet || exit 0; touch " + meet + "/" + mine +
+                 "; for i in $(seq 600); do test -e " + meet + "/" + other +
+                 " && exit 0; sleep 0.1; done; exit 1'");
+    };
+    run("left", "right");
+    run("right", "left");
+    mount.ok("actor write raw/latest/x 2; touch " + meet + "/meet");
+    auto done = mount.art("rerun --stale -j 2");
+    INFO(done.err);
+    CHECK(done.status == 0);
+    CHECK(text_of(mount, "left:latest/x") == "2");
+    CHECK(text_of(mount, "right:latest/x") == "2");
+}
+
 TEST_CASE("What cannot be made anew stays stale, and so does what needs it", "[stale]") {
     TestMount mount;
     mount.ok("mkdir raw mid side net && actor write raw/latest/x 1");

@@ -1,5 +1,13 @@
 #include "doctor.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/fd.h"
 #include "progress.h"
 #include "support/catch.h"
 
@@ -62,4 +70,46 @@ TEST_CASE("a progress line has a bar, sizes and a rate") {
     CHECK(line.find("putting [============>           ]") == 0);
     CHECK(line.find("50 %  512.0 MiB of 1.0 GiB  256.0 MiB/s") != std::string::npos);
     CHECK(progress_line("x", 0, 0, 0).find("100 %") != std::string::npos);
+}
+
+namespace {
+
+// What long work writes to standard error, where that leads to `end`, and is read at `read_end`.
+std::string progress_at(int end, int read_end) {
+    int before = dup(STDERR_FILENO);
+    dup2(end, STDERR_FILENO);
+    {
+        Progress bar("putting");
+        bar.show(0, 100);
+        std::this_thread::sleep_for(std::chrono::milliseconds(400));
+        bar.show(50, 100);
+    }
+    dup2(before, STDERR_FILENO);
+    close(before);
+    fcntl(read_end, F_SETFL, O_NONBLOCK);
+    std::string text(4096, '\0');
+    auto got = read(read_end, text.data(), text.size());
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "long work shows its progress on a terminal, wipes it in the end, and else says nothing") {
+    Fd terminal(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    REQUIRE(terminal);
+    REQUIRE(grantpt(terminal.get()) == 0);
+    REQUIRE(unlockpt(terminal.get()) == 0);
+    Fd end(open(ptsname(terminal.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    REQUIRE(end);
+    auto shown = progress_at(end.get(), terminal.get());
+    CHECK(shown.find("putting [============>") != std::string::npos);
+    CHECK(shown.find("50 %") != std::string::npos);
+    CHECK(shown.ends_with("\r\033[K"));
+    int pipe_ends[2];
+    REQUIRE(pipe(pipe_ends) == 0);
+    Fd from(pipe_ends[0]);
+    Fd to(pipe_ends[1]);
+    CHECK(progress_at(to.get(), from.get()).empty());
 }

@@ -4,6 +4,7 @@
 #include "support/catch.h"
 #include "support/sample_records.h"
 #include "support/scratch.h"
+#include "terminal.h"
 
 using namespace artfs;
 
@@ -77,6 +78,17 @@ TEST_CASE("references lead to versions by number, alias, latest and digest") {
     CHECK(status_of([&] { find_run(*txn, "default", "x"); }) == exit_not_found);
     CHECK(names_run(*txn, "default", parse_ref("calm-lake-1")));
     CHECK(!names_run(*txn, "default", parse_ref("a")));
+}
+
+TEST_CASE("nothing that a name says does anything to a terminal") {
+    CHECK(for_terminal("a\tb\n\xc3\xbc \xff") == "a\tb\n\xc3\xbc \xff");
+    CHECK(for_terminal("\033[1;31mred\033[0m") == "\033[1;31mred\033[0m");
+    CHECK(for_terminal("\033]0;title\a") == "?]0;title?");
+    CHECK(for_terminal("\033[2J\033[\033c\r\x7f\b") == "?[2J?[?c???");
+    CHECK(for_terminal("\xc2\x9b"
+                       "2J\xc2\xa0") == "?2J\xc2\xa0");
+    CHECK(for_terminal("end\033") == "end?");
+    CHECK(for_terminal("end\033[1") == "end?[1");
 }
 
 TEST_CASE("sizes, ages and tables are for people") {
