@@ -1,7 +1,9 @@
 // art: versions, runs and their lineage from the command line.
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 
+#include "base/exit_status.h"
 #include "help.h"
 
 namespace {
@@ -86,6 +88,10 @@ int main(int argc, char** argv) {
     } catch (const artfs::Failure& failure) {
         complain(failure.what());
         return failure.status;
+    } catch (const std::filesystem::filesystem_error& wrong) {
+        complain("'" + wrong.path1().string() + "': " + wrong.code().message() +
+                 ": name another path");
+        return artfs::exit_status_of({wrong.code().value(), ""});
     } catch (const std::exception& broken) {
         complain(std::string(broken.what()) + ": the store may be damaged");
         return artfs::exit_failed;
