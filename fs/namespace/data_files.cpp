@@ -108,7 +108,12 @@ std::shared_ptr<DataFile> DataFiles::staging(std::uint64_t number) {
     throw Suspend{[this, number](Suspend::Resume resume) {
         executor_.offload([this, number] { return open_file(store_.staging_path(number), O_RDWR); },
                           [this, number, resume](Result<Fd> opened) {
-                              if (!opened) return resume(opened.error().code);
+                              if (!opened) {
+                                  // If it has become an object meanwhile, the node names that now.
+                                  const int code = opened.error().code;
+                                  const bool again = code == ENOENT && lost_.insert(number).second;
+                                  return resume(again ? 0 : code);
+                              }
                               // Two requests may have opened it; one file serves both.
                               if (!open_staging(number))
                                   hold(staging_, number, reopened(std::move(*opened)));
@@ -145,6 +150,17 @@ std::shared_ptr<DataFile> DataFiles::object(const Digest& digest) {
     }};
 }
 
+Result<CopiedBy> DataFiles::copy_from(const OverlayNode& node, int to, std::uint64_t size) const {
+    if (node.staging == 0) {
+        auto object = store_.objects().open(node.digest);
+        if (!object) return tl::unexpected(object.error());
+        return copy_file(object->fd.get(), to, size);
+    }
+    auto staged = open_file(store_.staging_path(node.staging), O_RDONLY);
+    if (!staged) return tl::unexpected(staged.error());
+    return copy_file(staged->get(), to, size);
+}
+
 void DataFiles::copy_up(const OverlayNode& node, std::uint64_t size,
                         std::function<void(Result<std::uint64_t>)> done) {
     std::uint64_t number = next_number_++;
@@ -156,17 +172,7 @@ void DataFiles::copy_up(const OverlayNode& node, std::uint64_t size,
             if (!written) return tl::unexpected(written.error());
             return to;
         }
-        Fd from;
-        if (node.staging != 0) {
-            auto opened = open_file(store_.staging_path(node.staging), O_RDONLY);
-            if (!opened) return tl::unexpected(opened.error());
-            from = std::move(*opened);
-        } else {
-            auto opened = store_.objects().open(node.digest);
-            if (!opened) return tl::unexpected(opened.error());
-            from = std::move(opened->fd);
-        }
-        auto copied = copy_file(from.get(), to->get(), size);
+        auto copied = copy_from(node, to->get(), size);
         if (!copied) {
             unlink(store_.staging_path(number).c_str());
             return tl::unexpected(copied.error());

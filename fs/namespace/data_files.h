@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 #include "base/executor.h"
 #include "catalog/store.h"
+#include "drafts/copy.h"
 #include "drafts/overlay.h"
 #include "namespace/request.h"
 
@@ -50,6 +52,8 @@ public:
     void remove(const std::vector<std::uint64_t>& numbers);
 
 private:
+    // The first `size` bytes of what the node holds. Blocks.
+    Result<CopiedBy> copy_from(const OverlayNode& node, int to, std::uint64_t size) const;
     void restock();
     void sweep();
     template <class Key>
@@ -67,6 +71,7 @@ private:
     bool coming_ = false;
     std::vector<std::uint64_t> superfluous_;
     bool sweeping_ = false;
+    std::set<std::uint64_t> lost_;  // staging files that were gone when somebody opened them
     std::unordered_map<std::uint64_t, std::weak_ptr<DataFile>> staging_;
     std::unordered_map<Digest, std::weak_ptr<DataFile>> objects_;
     // Opened by a suspended request: held until the request has taken it, or others pushed it out.

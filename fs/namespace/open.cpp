@@ -15,6 +15,7 @@ constexpr unsigned step_truncated = 3;
 constexpr unsigned step_data_synced = 5;
 constexpr unsigned step_names_synced = 6;
 constexpr unsigned step_allocated = 7;
+constexpr unsigned step_looked_again = 15;
 
 constexpr std::uint64_t everything = UINT64_MAX;
 
@@ -163,6 +164,11 @@ Result<Filesystem::OfView> Filesystem::writable(Request& request, NodeId node, s
         mount_.files.copy_up(
             from, std::min(keep, from.size),
             [this, &request, node, keep, resume](Result<std::uint64_t> copied) {
+                // What was staged may have become an object meanwhile: the node says so now.
+                if (!copied && copied.error().code == ENOENT && !request.did(step_looked_again)) {
+                    request.steps_done |= 1U << step_looked_again;
+                    return resume(0);
+                }
                 if (!copied) return resume(copied.error().code);
                 auto adopt = [this, &request, node, keep, resume, staging = *copied] {
                     // Another open may have copied the file meanwhile.
