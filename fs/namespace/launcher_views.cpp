@@ -177,6 +177,12 @@ DraftChange RunKeeper::directories_for(const std::vector<ProcessKey>& launchers,
 bool RunKeeper::may_write(const Who& who, const View& view) const {
     if (who.caller == nullptr || !view.abandoned.empty()) return false;
     if (who.run && (view.run == *who.run || view.others.contains(*who.run))) return true;
+    // What one of the shells that act for a launcher began goes on in its view
+    // (latest_of_launcher).
+    if (const auto* acting = who.caller->inferred.acts_for())
+        if (const auto* run = mount_.session.find_launcher_run(acting->process);
+            run != nullptr && (view.run == run->record.id || view.others.contains(run->record.id)))
+            return true;
     const auto& above = who.caller->inferred.launchers;
     if (who.caller->process == view.launcher || who.caller->root() == view.launcher) return true;
     return std::any_of(above.begin(), above.end(),

@@ -1,4 +1,6 @@
 // Rule 6 of design.md, section 3: the views of launchers.
+#include <fstream>
+
 #include "mounted/harness.h"
 #include "support/catch.h"
 
@@ -124,4 +126,17 @@ TEST_CASE("A pipeline reads what its own shell has drafted, and writes beside it
         CHECK(mount.logs(run) == Names{out + ":v1"});
         CHECK(mount.ok("cat " + out + "/v1/y") == "2\n1\n");
     }
+}
+
+TEST_CASE("What one shell of a script began, the others go on with", "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir in a b && actor write in/latest/x 'b\na\n'");
+    mount.ok("sh -c 'echo 1 > a/latest/x; :'; echo 2 > a/latest/y; sh -c 'echo 3 > a/latest/z; :'");
+    CHECK(mount.ok("cat a/latest/x a/latest/y a/latest/z") == "1\n2\n3\n");
+    // Each line of a recipe is a shell of its own; a program's draft is not theirs.
+    std::ofstream(mount.directory() / "Makefile")
+        << "all:\n\tsort in/latest/x > b/latest/x && echo 4 > b/latest/d\n\techo 5 > b/latest/y\n";
+    mount.ok("make -s -f ../Makefile && echo 6 >> b/latest/y");
+    CHECK(mount.ok("cat b/latest/x b/latest/d b/latest/y") == "a\nb\n4\n5\n6\n");
+    CHECK(mount.uses(mount.newest_run("sort")) == Names{"in:v0/x"});
 }
