@@ -217,6 +217,13 @@ Result<> RunKeeper::begin_write(Request& request, const View& view) {
             waiters_.push_back({run, Settled::sealed, [resume](int) { resume(0); }});
         }};
     }
+    if (!view.draft) {
+        // What the one before wrote here is sealed first: this draft is built on it.
+        settle(request, view);
+        const auto base = view.base_serial;
+        follow_head(request, view);
+        if (view.base_serial != base) return fail(ESTALE, "the head has moved: look again");
+    }
     if (auto begun = begin_as_policy_says(request, view); !begun) return begun;
     if (!view.draft)
         mount_.session.apply(request.unique, StartedDraft{view.serial, DraftId::make(), now()});

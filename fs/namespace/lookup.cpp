@@ -171,6 +171,7 @@ Result<EntryReply> Filesystem::lookup_view(Request& request, OfView dir, const s
     const View& view = *dir.view;
     if (dir.node->kind != Kind::directory) return fail(ENOTDIR, "not a directory");
     const NodeNumber number = dir.node->number;
+    if (view.kind == ViewKind::launcher) runs_.settle(request, view);
     runs_.follow_head(request, view);
     const auto* still_there = view.overlay.node(number);
     if (still_there == nullptr) return fail(ESTALE, "the directory is not in the new version");

@@ -128,6 +128,27 @@ TEST_CASE("A pipeline reads what its own shell has drafted, and writes beside it
     }
 }
 
+TEST_CASE("A shell's next command sees what the one before wrote, also by a name it knows",
+          "[launchers]") {
+    TestMount mount;
+    mount.ok("mkdir a b c d");
+    CHECK(mount.ok("bash -c 'cd a/latest; mkdir -p d/e; (cd d/e && echo 1 > f && ln -s f g); "
+                   "[ -e d/e/f ] && echo seen; tar cf t.tar d; tar tf t.tar'") ==
+          "seen\nd/\nd/e/\nd/e/f\nd/e/g\n");
+    mount.ok(
+        "bash -c 'install -D /dev/null b/latest/p/q; sh -c \"cp b/latest/p/q b/latest/s; echo t "
+        ">> b/latest/s\"; chmod 600 b/latest/s'");
+    CHECK(mount.ok("stat -c %a b/latest/s; cat b/latest/s") == "600\nt\n");
+    mount.ok(
+        "bash -c 'printf abc > c/latest/x; truncate -s 2 c/latest/x; sh -c \"echo d >> "
+        "c/latest/x\"; printf X | dd of=c/latest/x conv=notrunc status=none'");
+    CHECK(mount.ok("cat c/latest/x") == "Xbd\n");
+    mount.ok(
+        "bash -c 'for i in 1 2 3 4 5; do (echo $i >> d/latest/x); truncate -s +1 d/latest/x; "
+        "done'");
+    CHECK(mount.ok("tr -d '\\0' < d/latest/x") == "1\n2\n3\n4\n5\n");
+}
+
 TEST_CASE("What one shell of a script began, the others go on with", "[launchers]") {
     TestMount mount;
     mount.ok("mkdir in a b && actor write in/latest/x 'b\na\n'");
