@@ -387,7 +387,7 @@ TEST_CASE("every mount of a daemon goes on: another project, and a second place"
     CHECK(mount.json("status").at("mounts").size() == 1);
 }
 
-TEST_CASE("A session does not grow with the runs that there were", "[G9]") {
+TEST_CASE("A session does not grow with the runs that there were", "[sessions]") {
     TestMount mount;
     mount.ok("mkdir a && actor write a/latest/x 1 && sort a/latest/x");
     auto first = mount.newest_run("sort");

@@ -63,7 +63,7 @@ std::vector<std::string> listed_commands(const TestMount& mount) {
 }  // namespace
 
 TEST_CASE("options, numbers of words and commands that there are not are wrong usage",
-          "[commands]") {
+          "[usage]") {
     TestMount mount;
     std::vector<std::string> wrong{"nonsense", "shwo a", "$'bad\\nname'"};
     for (const auto& name : listed_commands(mount)) {
@@ -83,7 +83,7 @@ TEST_CASE("options, numbers of words and commands that there are not are wrong u
 }
 
 TEST_CASE("references that are none, or lead nowhere, are refused by every command that takes one",
-          "[commands]") {
+          "[usage]") {
     TestMount mount;
     mount.ok("mkdir a && actor write a/latest/x 1");
     auto before = mount.ok("art log a --changes --json; art ls --json; art runs --all --json");
@@ -130,7 +130,7 @@ TEST_CASE("references that are none, or lead nowhere, are refused by every comma
     CHECK(!std::filesystem::exists(out));
 }
 
-TEST_CASE("numbers, ages, words and JSON that are none are wrong usage", "[commands]") {
+TEST_CASE("numbers, ages, words and JSON that are none are wrong usage", "[usage]") {
     TestMount mount;
     mount.ok("mkdir a && actor write a/latest/x 1");
     auto file = (mount.directory() / "bad.json").string();
@@ -175,7 +175,7 @@ TEST_CASE("numbers, ages, words and JSON that are none are wrong usage", "[comma
     CHECK(mount.json("status").at("daemon").at("restarts") == 0);
 }
 
-TEST_CASE("every change after sealing is in the history, with who and when", "[commands]") {
+TEST_CASE("every change after sealing is in the history, with who and when", "[usage]") {
     TestMount mount;
     mount.ok("mkdir a && actor write a/latest/x 1 && actor write a/latest/x 2");
     mount.ok(
@@ -205,7 +205,7 @@ TEST_CASE("every change after sealing is in the history, with who and when", "[c
 }
 
 TEST_CASE("a rerun has the command, the directory and the recorded environment of the run",
-          "[commands]") {
+          "[usage]") {
     TestMount mount;
     mount.ok("mkdir a b && actor write a/latest/x 1");
     auto directory = mount.directory() / "some where";
