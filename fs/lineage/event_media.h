@@ -28,8 +28,8 @@ struct RunMedia {
 std::vector<RunMedia> event_media(const Reading& at, const RunRecord& run,
                                   const std::vector<WrittenFile>& unsealed);
 
-// [{"path":…,"size":…}]: files below media/ of the run's data, then those of event files, which have
-// a "step" and, if they are texts, how the "text" begins.
+// [{"path":…,"size":…}]: files below media/ of the run's data, then those of event files, which
+// have a "step" and, if they are texts, how the "text" begins.
 nlohmann::json media_json(const Reading& at, const RunRecord& run,
                           const std::vector<WrittenFile>& unsealed);
 

@@ -62,8 +62,7 @@ std::vector<std::string> listed_commands(const TestMount& mount) {
 
 }  // namespace
 
-TEST_CASE("options, numbers of words and commands that there are not are wrong usage",
-          "[usage]") {
+TEST_CASE("options, numbers of words and commands that there are not are wrong usage", "[usage]") {
     TestMount mount;
     std::vector<std::string> wrong{"nonsense", "shwo a", "$'bad\\nname'"};
     for (const auto& name : listed_commands(mount)) {
