@@ -184,7 +184,10 @@ TEST_CASE("G12: a disk that is full when a run ends keeps its draft whole", "[G1
         disk.mount();
     }
     disk.empty();
-    disk.ok("art commit many");
+    // A seal that had not failed yet succeeds now.
+    auto committed = disk.sh("art commit many");
+    INFO(committed.err);
+    CHECK((committed.status == 0 || committed.err.find("nothing to commit") != std::string::npos));
     CHECK(disk.ok("ls a/v1/links | wc -l; cat a/v1/x; readlink a/v1/links/7 | wc -c") ==
           "20000\ngood151\n");
     CHECK(disk.ok("art show a:v1 --json | grep -c path_b64 || true") == "0\n");
