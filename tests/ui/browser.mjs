@@ -15,3 +15,11 @@ export function launch() {
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
+
+// A page of the size that the pages must be readable at, on what `art ui` printed for the store.
+export async function openPage(browser, store, patience = 60000) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  page.setDefaultTimeout(Number(process.env.ARTFS_UI_PATIENCE ?? patience));
+  await page.goto(store.address);
+  return page;
+}

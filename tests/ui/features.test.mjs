@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { launch } from "./browser.mjs";
+import { launch, openPage } from "./browser.mjs";
 import { project, TestStore } from "./store.mjs";
 
 const store = new TestStore();
@@ -28,9 +28,7 @@ before(async () => {
   store.json("runs");
   await store.serve();
   browser = await launch();
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
-  page.setDefaultTimeout(Number(process.env.ARTFS_UI_PATIENCE ?? 60000));
-  await page.goto(store.address);
+  page = await openPage(browser, store);
 });
 after(async () => {
   await browser?.close();

@@ -1,7 +1,7 @@
 // How the pages look and behave as a whole: one type scale, keys everywhere, words while one waits.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch } from "./browser.mjs";
+import { launch, openPage } from "./browser.mjs";
 import { project, TestStore } from "./store.mjs";
 
 const store = new TestStore();
@@ -12,9 +12,7 @@ before(async () => {
   store.fill();
   await store.serve();
   browser = await launch();
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
-  page.setDefaultTimeout(Number(process.env.ARTFS_UI_PATIENCE ?? 60000));
-  await page.goto(store.address);
+  page = await openPage(browser, store);
 });
 after(async () => {
   await browser?.close();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { launch } from "./browser.mjs";
+import { launch, openPage } from "./browser.mjs";
 import { project, TestStore } from "./store.mjs";
 
 const stages = process.env.ARTFS_STAGES, data = process.env.ARTFS_MNIST_DATA;
@@ -21,9 +21,7 @@ before(async () => {
     { env: { ...store.environment, QUICK: "1", ART: store.mount, DATA: data, BIN: stages }, stdio: ["ignore", "ignore", "inherit"] });
   await store.serve();
   browser = await launch();
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
-  page.setDefaultTimeout(Number(process.env.ARTFS_UI_PATIENCE ?? 120000));
-  await page.goto(store.address);
+  page = await openPage(browser, store, 120000);
 });
 after(async () => {
   await browser?.close();
