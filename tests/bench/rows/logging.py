@@ -75,6 +75,7 @@ class Writing:
             do("datalad", "create", "--force", ".")
         else:
             do("git", "init")
+        do("git", "config", "gc.auto", "0")  # which goes on behind what is timed
         if tool == "git-lfs":
             do("git", "lfs", "install", "--local")
             do("git", "lfs", "track", "*")
