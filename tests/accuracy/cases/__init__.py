@@ -4,8 +4,15 @@ import importlib
 
 from harness.case import Case
 
+from . import random
+
 GROUPS = ["examples", "opening", "copying", "names", "descriptors", "processes", "tools", "archives",
           "editing", "building", "python", "languages", "shell", "idioms", "weekly", "explicit", "namespaces", "services"]
+
+
+def random_cases(count, seed):
+    return [Case("random", name, script, contents_only=True)
+            for name, script in random.cases(count, seed).items()]
 
 
 def all_cases():

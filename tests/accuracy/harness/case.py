@@ -50,6 +50,7 @@ class Case:
     slow: bool = False    # waits, rather than works: started beside others
     known: str = ""       # why it cannot be right
     status: int = 0
+    contents_only: bool = False  # its edges are not judged
 
     @property
     def input(self):
