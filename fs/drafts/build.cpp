@@ -223,8 +223,9 @@ Result<FrozenTree> build_tree(const SealContext& context, const FrozenDraft& dra
         auto sink = [&](const Digest& stored, std::string bytes) {
             records.emplace(stored, std::move(bytes));
         };
-        auto merged =
-            merge_trees(nodes, draft.base_snapshot, draft.head->snapshot, tree.snapshot, sink);
+        auto removals = draft.of_launcher ? Removals::merged : Removals::refused;
+        auto merged = merge_trees(nodes, draft.base_snapshot, draft.head->snapshot, tree.snapshot,
+                                  sink, removals);
         tree.merged = merged.has_value();
         if (merged) tree.snapshot = std::move(*merged);
     }

@@ -37,7 +37,7 @@ private:
 };
 
 // Where the draft's names are in a tree, for views that go on with it.
-void note_places(const Overlay& overlay, NodeSource& nodes, const Snapshot& snapshot,
+void note_places(const Overlay& overlay, NodeSource& nodes, const Snapshot& snapshot, bool merged,
                  SealedDraft& sealed);
 
 // A tree with the digests of its bytes in place of what stood for them. `reference`: a tree near

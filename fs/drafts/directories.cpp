@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 namespace artfs {
 
@@ -104,6 +105,68 @@ private:
     std::map<NodeNumber, Ranked> entered_;
 };
 
+bool is_changed_file(const OverlayNode* node) {
+    return node != nullptr && node->changed && node->kind != Kind::directory;
+}
+
+// Puts what was changed in one overlay into another that stands on its own base.
+class Carrier {
+public:
+    Carrier(NodeSource& nodes, const Overlay& from, const Overlay& onto)
+        : nodes_(nodes), from_(from), onto_(onto), next_serial_(from.next_serial()) {}
+
+    DraftChange carry() {
+        for (const auto& [number, node] : from_.nodes())
+            if (node.kind == Kind::directory) carry_names(number);
+        return std::move(change_);
+    }
+
+private:
+    void carry_names(NodeNumber directory) {
+        for (const auto& [name, value] : from_.names(directory)) {
+            const auto* node = value.node == 0 ? nullptr : from_.node(value.node);
+            bool made = node != nullptr && node->kind == Kind::directory && node->changed;
+            if (made) {
+                make(directory);
+                make(value.node);
+            } else if (is_changed_file(node)) {
+                change_.nodes.push_back(*node);
+                put(directory, name, value.node);
+            } else if (value.node == 0 && onto_.node(directory) != nullptr &&
+                       onto_.in_base(nodes_, directory, name)) {
+                change_.names.push_back({directory, name, OverlayName{}});
+            }
+        }
+    }
+
+    // A directory that the other base lacks.
+    void make(NodeNumber directory) {
+        if (onto_.node(directory) != nullptr || !made_.insert(directory).second) return;
+        OverlayNode made = *from_.node(directory);
+        made.base.reset();
+        made.changed = true;
+        change_.nodes.push_back(made);
+        for (const auto& [parent, name] : from_.names_of(directory)) put(parent, name, directory);
+    }
+
+    void put(NodeNumber directory, const std::string& name, NodeNumber number) {
+        make(directory);
+        std::uint64_t serial = 0;
+        if (!onto_.in_base(nodes_, directory, name)) {
+            serial = from_.names(directory).find(name)->second.serial;
+            if (serial == 0) serial = next_serial_++;
+        }
+        change_.names.push_back({directory, name, OverlayName{number, serial}});
+    }
+
+    NodeSource& nodes_;
+    const Overlay& from_;
+    const Overlay& onto_;
+    std::uint64_t next_serial_;
+    std::set<NodeNumber> made_;
+    DraftChange change_;
+};
+
 }  // namespace
 
 std::vector<NewDirectory> new_directories(const Overlay& overlay) {
@@ -128,7 +191,7 @@ DraftChange make_directories(NodeSource& nodes, const Overlay& onto,
 }
 
 Overlay follow(NodeSource& nodes, const Overlay& from, const Snapshot& base,
-               const std::optional<VersionId>& version) {
+               const std::optional<VersionId>& version, const std::vector<OverlayNode>& open) {
     struct Here {
         NodeNumber number = root_number;
         DirRef dir;
@@ -160,8 +223,44 @@ Overlay follow(NodeSource& nodes, const Overlay& from, const Snapshot& base,
     last.number = from.next_number();
     change.nodes.push_back(last);
     change.erased.push_back(last.number);
+    change.nodes.insert(change.nodes.end(), open.begin(), open.end());
     after.apply(change);
+    after.apply(Carrier(nodes, from, after).carry());
     return after;
+}
+
+bool conflicts(NodeSource& nodes, const Overlay& overlay, const Snapshot& base,
+               const Snapshot& other, const std::set<NodeNumber>& except) {
+    auto same = [](const std::optional<Ranked>& a, const std::optional<Ranked>& b) {
+        if (!a || !b) return !a && !b;
+        return a->entry.kind == b->entry.kind && a->entry.digest == b->entry.digest &&
+               a->entry.target == b->entry.target && a->entry.attributes == b->entry.attributes;
+    };
+    for (const auto& [number, node] : overlay.nodes()) {
+        if (node.kind != Kind::directory) continue;
+        for (const auto& [name, value] : overlay.names(number)) {
+            bool changed = value.node == 0 || is_changed_file(overlay.node(value.node));
+            if (!changed || except.contains(value.node)) continue;
+            auto above = path_of(overlay, number);
+            if (!above) continue;
+            const auto path = above->empty() ? name : *above + "/" + name;
+            if (!same(find_path(nodes, base.root, path), find_path(nodes, other.root, path)))
+                return true;
+        }
+    }
+    return false;
+}
+
+Overlay without(const Overlay& overlay, const std::set<NodeNumber>& held) {
+    Overlay rest = overlay;
+    DraftChange change;
+    for (NodeNumber number : held) {
+        for (const auto& [directory, name] : overlay.names_of(number))
+            change.names.push_back({directory, name, std::nullopt});
+        change.erased.push_back(number);
+    }
+    rest.apply(change);
+    return rest;
 }
 
 std::optional<std::string> path_of(const Overlay& overlay, NodeNumber number) {

@@ -48,25 +48,33 @@ public:
         if (draft.stored == base.stored) return head;
         struct Change {
             std::optional<Entry> before;
-            Entry after;
+            std::optional<Entry> after;
         };
         std::map<std::string, Change> of_head;
         diff_entries(nodes_, base, head, [&](const Entry* before, const Entry* after) {
-            if (after == nullptr) return;  // refused before, but for what content does not count
-            of_head[after->name] = {before ? std::optional(*before) : std::nullopt, *after};
+            const auto& name = after != nullptr ? after->name : before->name;
+            of_head[name] = {before ? std::optional(*before) : std::nullopt,
+                             after ? std::optional(*after) : std::nullopt};
         });
         std::vector<Edit> edits;
         bool apart = true;
-        diff_entries(nodes_, base, draft, [&](const Entry*, const Entry* after) {
-            if (after == nullptr || !apart) return;
-            auto other = of_head.find(after->name);
+        diff_entries(nodes_, base, draft, [&](const Entry* before, const Entry* after) {
+            if (!apart) return;
+            const auto& name = after != nullptr ? after->name : before->name;
+            auto ours = after ? std::optional(*after) : std::nullopt;
+            auto other = of_head.find(name);
             if (other == of_head.end()) {
-                edits.push_back({after->name, *after});
+                edits.push_back({name, std::move(ours)});
                 return;
             }
-            auto both = entries(other->second.before, other->second.after, *after);
+            const auto& theirs = other->second.after;
+            if (!ours || !theirs) {
+                apart = !ours && !theirs;
+                return;
+            }
+            auto both = entries(other->second.before, *theirs, *ours);
             if (both)
-                edits.push_back({after->name, std::move(*both)});
+                edits.push_back({name, std::move(*both)});
             else
                 apart = false;
         });
@@ -105,9 +113,11 @@ bool same_entry(const Entry& a, const Entry& b) {
 }  // namespace
 
 std::optional<Snapshot> merge_trees(NodeSource& nodes, const Snapshot& base, const Snapshot& head,
-                                    const Snapshot& draft, const NodeSink& sink) {
-    if (lacks_a_path_of(nodes, base.root, head.root)) return std::nullopt;
-    if (lacks_a_path_of(nodes, base.root, draft.root)) return std::nullopt;
+                                    const Snapshot& draft, const NodeSink& sink,
+                                    Removals removals) {
+    if (removals == Removals::refused && (lacks_a_path_of(nodes, base.root, head.root) ||
+                                          lacks_a_path_of(nodes, base.root, draft.root)))
+        return std::nullopt;
     if (base.metadata && (!head.metadata || !draft.metadata)) return std::nullopt;
     auto equal = [](const auto& a, const auto& b) { return a == b; };
     auto attributes =

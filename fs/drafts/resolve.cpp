@@ -60,7 +60,16 @@ Resolved resolve_tree(NodeSource& nodes, const Snapshot& reference, const Snapsh
     return result;
 }
 
-void note_places(const Overlay& overlay, NodeSource& nodes, const Snapshot& snapshot,
+namespace {
+// A file that this draft left as it was, and that the head has another of, or none.
+bool is_superseded(const OverlayNode& node, const std::optional<Ranked>& found) {
+    if (node.kind == Kind::directory || node.changed || node.staging != 0) return false;
+    return !found || found->entry.kind != node.kind || found->entry.digest != node.digest ||
+           found->entry.target != node.target;
+}
+}  // namespace
+
+void note_places(const Overlay& overlay, NodeSource& nodes, const Snapshot& snapshot, bool merged,
                  SealedDraft& sealed) {
     struct Place {
         NodeNumber number;
@@ -76,6 +85,7 @@ void note_places(const Overlay& overlay, NodeSource& nodes, const Snapshot& snap
             const auto* node = value.node == 0 ? nullptr : overlay.node(value.node);
             if (node == nullptr) continue;
             auto found = find(nodes, dir.ref, dir.rank, name);
+            if (merged && is_superseded(*node, found)) sealed.superseded.insert(node->number);
             if (!found || found->entry.kind != node->kind) continue;
             if (node->kind == Kind::directory)
                 places.push_back({node->number, found->entry.dir, found->rank});

@@ -243,7 +243,7 @@ void settle_draft(WriteTxn& txn, const SealOrder& order, const Ready& ready, Sea
         auto kind = confirmed ? LogKind::confirmed : LogKind::logged;
         txn.put(LogEdge{run, segment, sealed.version->id, kind});
     };
-    log(order.run.id, order.segment, sealed.outcome);
+    if (draft.owner_logs) log(order.run.id, order.segment, sealed.outcome);
     for (const auto& [other, segment] : draft.others) {
         RunRecord run = txn.run(other).value_or(RunRecord{});
         run.id = other;
@@ -287,7 +287,7 @@ Ready make_ready(const SealContext& context, const FrozenDraft& draft, const Fro
         promotion.files.insert(*hashed);
     }
     sealed.promotion = std::move(promotion);
-    note_places(*draft.overlay, nodes, ready.snapshot, sealed);
+    note_places(*draft.overlay, nodes, ready.snapshot, frozen.merged, sealed);
     return ready;
 }
 
@@ -435,6 +435,7 @@ Overlay rebase(const Overlay& current, const Overlay& frozen, const SealedDraft&
             next.digest = file->second.digest;
             next.size = file->second.size;
         }
+        if (as_frozen && sealed.superseded.contains(number)) next.links = 0;
         if (as_frozen && is_in_version(node)) {
             next.origin.reset();  // the run's own writing: reading it is a use of nothing
             if (auto place = in_version.find(number);
@@ -453,6 +454,8 @@ Overlay rebase(const Overlay& current, const Overlay& frozen, const SealedDraft&
             bool left_out = sealed_node != nullptr && !is_in_version(*sealed_node);
             bool in_base = sealed_node != nullptr && !left_out;
             if (value.node == 0 && !in_base && old != then.end()) continue;  // gone for good
+            if (old != then.end() && old->second == value && sealed.superseded.contains(value.node))
+                continue;  // the head's
             OverlayName next = value;
             if (in_base) next.serial = 0;
             if (left_out && next.serial == 0) next.serial = current.next_serial() + fresh++;

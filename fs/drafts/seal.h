@@ -48,6 +48,11 @@ struct FrozenDraft {
     std::optional<TreeId> frozen_as;  // it was frozen before, and others built on that
     // Runs that wrote to it besides the one it is sealed for, with their segments.
     std::map<RunId, std::uint32_t> others;
+    bool owner_logs = true;    // the one it is sealed for wrote to it
+    bool of_launcher = false;  // was written in a launcher's view
+    // Sealed beside files that are still open for writing: the overlay is without them, the view
+    // goes on with them.
+    std::optional<std::set<NodeNumber>> held;
 };
 
 struct StagedFile {
@@ -115,6 +120,8 @@ struct SealedDraft {
     std::map<NodeNumber, Hashed> files;  // staged files' objects
     std::map<NodeNumber, Directory> directories;
     std::map<NodeNumber, std::uint32_t> ranks;  // of files and symlinks that have a name
+    // Files that were merged with the head's: in their places there is something else.
+    std::set<NodeNumber> superseded;
     // For who built on it while it was frozen; none where nothing came of it.
     std::optional<Promotion> promotion;
 };

@@ -41,7 +41,8 @@ const View* RunKeeper::view_of_launcher(const ProcessKey& launcher,
 
 const View& RunKeeper::launcher_view(const Request& request, const Caller& caller,
                                      const Launcher& launcher, const ArtifactState& artifact) {
-    know(caller, launcher);
+    // By the name that it was met under: exec gives it another.
+    const std::string name = view_name(know(caller, launcher).launcher);
     const auto& id = artifact.record.id;
     if (const auto* view = view_of_launcher(launcher.process, id)) {
         follow_head(request, *view);
@@ -51,7 +52,7 @@ const View& RunKeeper::launcher_view(const Request& request, const Caller& calle
     const Snapshot& snapshot = mount_.loader.snapshot(base.tree);
     View view;
     view.kind = ViewKind::launcher;
-    view.name = view_name(launcher);
+    view.name = name;
     view.artifact = id;
     view.launcher = launcher.process;
     view.overlay = Overlay(snapshot, base.version);
@@ -74,7 +75,8 @@ const View& RunKeeper::latest_of_launcher(const Request& request, const Caller& 
     const auto& id = artifact.record.id;
     const auto& self = caller.inferred.launchers[at];
     if (is_about_to_exec(self)) return launcher_view(request, caller, self, artifact);
-    // What was begun for the topmost goes on there.
+    // What was begun for the topmost goes on there; what this one opens there waits for its end.
+    know(caller, self);
     const auto& acting = *caller.inferred.acts_for();
     if (const auto* view = view_of_launcher_run(acting.process, id)) return *view;
     const auto* begun = view_of_launcher(acting.process, id);
@@ -146,23 +148,6 @@ bool RunKeeper::makes_paths(Request& request) {
     return caller != nullptr && (caller->program == "mkdir" || caller->program == "install");
 }
 
-void RunKeeper::follow_head(const Request& request, const View& view) {
-    if (view.kind != ViewKind::launcher || view.draft || !view.readers.empty()) return;
-    if (mount_.session.run(view.run) != nullptr) return;
-    const auto* artifact = mount_.loader.artifact(*view.artifact);
-    if (artifact == nullptr) return;
-    Base head = head_of(*artifact);
-    if (mount_.session.view_base(view.base_serial)->base == head) return;
-    for (const auto& [fh, handle] : mount_.session.handles())
-        if (mount_.session.view_of(handle.node) == &view) return;
-    const Snapshot& snapshot = mount_.loader.snapshot(head.tree);
-    Overlay after = artfs::follow(mount_.loader.nodes(), view.overlay, snapshot, head.version);
-    ViewBase base{mount_.session.next_serial(), view.serial, head, snapshot, {}, {}};
-    NodeId root = NodeId::make(NodeKind::view, view.serial, root_number);
-    mount_.session.apply(request.unique, RebasedView{std::move(base), std::move(after), true});
-    mount_.kernel.invalidate_inode(root);
-}
-
 DraftChange RunKeeper::directories_for(const std::vector<ProcessKey>& launchers,
                                        const ArtifactId& artifact, const Overlay& onto) {
     for (const auto& launcher : launchers) {
@@ -217,18 +202,22 @@ Result<> RunKeeper::begin_write(Request& request, const View& view) {
             waiters_.push_back({run, Settled::sealed, [resume](int) { resume(0); }});
         }};
     }
-    if (!view.draft) {
-        // What the one before wrote here is sealed first: this draft is built on it.
-        settle(request, view);
-        const auto base = view.base_serial;
-        follow_head(request, view);
-        if (view.base_serial != base) return fail(ESTALE, "the head has moved: look again");
-    }
+    // What the one before wrote here is sealed first: this draft is built on it.
+    if (!view.draft) settle(request, view);
+    const auto base = view.base_serial;
+    follow_head(request, view);
+    if (view.base_serial != base) return fail(ESTALE, "the head has moved: look again");
     if (auto begun = begin_as_policy_says(request, view); !begun) return begun;
     if (!view.draft)
         mount_.session.apply(request.unique, StartedDraft{view.serial, DraftId::make(), now()});
-    if (who.run) own(request, view, *who.run);
+    if (who.run) changed_by(request, view, *who.run);
     return {};
+}
+
+void RunKeeper::changed_by(const Request& request, const View& view, const RunId& run) {
+    own(request, view, run);
+    if (!view.changed_by.contains(run))
+        mount_.session.apply(request.unique, ChangedIn{view.serial, run});
 }
 
 void RunKeeper::own(const Request& request, const View& view, const RunId& run) {
@@ -255,6 +244,8 @@ void RunKeeper::wrote_through(const Request& request, const RunId& run, const Ha
     if (view == nullptr || view->kind != ViewKind::launcher || !view->draft) return;
     own(request, *view, run);
     record(run, true);
+    if (!handle.writers.contains(run))
+        mount_.session.apply(request.unique, WroteThrough{handle.fh, run});
     if (handle.used && handle.run == view->run) return;
     const auto before = handle.run;
     mount_.session.apply(request.unique, ClaimedHandle{handle.fh, view->run, true});
@@ -267,7 +258,7 @@ std::optional<RunId> RunKeeper::left_unused(const Handle& handle) {
     if (view == nullptr || view->kind != ViewKind::launcher || !view->draft) return std::nullopt;
     if (mount_.session.run(view->run) != nullptr) return std::nullopt;
     if (const auto* became = mount_.session.find_run(handle.launcher)) {
-        own({}, *view, became->record.id);
+        changed_by({}, *view, became->record.id);
         return became->record.id;
     }
     auto known = launchers_.find(handle.launcher);
@@ -278,7 +269,7 @@ std::optional<RunId> RunKeeper::left_unused(const Handle& handle) {
     RunId run = live != nullptr ? live->record.id
                                 : start_launcher_run(root, 0, known->second.launcher.name);
     if (live == nullptr) mount_.session.apply(0, ActedFor{run, {}, known->second.command});
-    own({}, *view, run);
+    changed_by({}, *view, run);
     return run;
 }
 
@@ -293,6 +284,15 @@ void RunKeeper::handle_closed(const Handle& handle) {
         try_to_end(run);
     }
     if (view != nullptr && view->kind == ViewKind::launcher) close_left_views();
+}
+
+// Before a launcher becomes the root of a run, which is pinned to what its views show.
+void RunKeeper::follow_heads(const Request& request, const ProcessKey& launcher) {
+    if (!launchers_.contains(launcher)) return;
+    for (auto serial : launcher_views_)
+        if (const auto* view = mount_.session.view(serial);
+            view != nullptr && view->launcher == launcher && !view->draft)
+            follow_head(request, *view);
 }
 
 void RunKeeper::adopt_views(const Request& request, const RunId& run) {
@@ -360,13 +360,16 @@ std::uint32_t RunKeeper::leave_launcher_view(const RunId& run, std::uint32_t ser
     return moved.serial;
 }
 
-// Others who wrote to a draft of this run, and live.
+// Others who wrote to a draft of this run, and live. A launcher does that by tools and by what it
+// has open, which is waited for anyway.
 bool RunKeeper::others_write(const RunId& run) const {
     const auto* live = mount_.session.run(run);
     for (const auto& [artifact, serial] : live->views)
-        for (const auto& [other, segment] : mount_.session.view(serial)->others)
-            if (const auto* one = mount_.session.run(other); one != nullptr && !one->exited)
-                return true;
+        for (const auto& [other, segment] : mount_.session.view(serial)->others) {
+            const auto* one = mount_.session.run(other);
+            if (one == nullptr || one->exited) continue;
+            if (!one->for_launcher || !one->tools.empty()) return true;
+        }
     return false;
 }
 
@@ -389,6 +392,8 @@ void RunKeeper::close_left_views() {
     const auto open = views_with_handles();
     std::erase_if(launcher_views_,
                   [&](auto serial) { return mount_.session.view(serial) == nullptr; });
+    std::erase_if(stays_behind_,
+                  [&](const auto& entry) { return mount_.session.view(entry.first) == nullptr; });
     std::vector<std::uint32_t> left;
     for (auto serial : launcher_views_) {
         const auto& view = *mount_.session.view(serial);

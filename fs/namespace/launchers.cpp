@@ -108,6 +108,7 @@ RunId RunKeeper::launcher_run(Request& request, const Caller& caller, const Laun
         if (pidfd && exits_.add(std::move(pidfd), caller.root())) {
             acted.tool = caller.root();
             tools_[acted.tool] = id;
+            if (caller.pipes.input != 0) piped_tools_.insert(acted.tool);
         }
     }
     mount_.session.apply(request.unique, std::move(acted));
@@ -237,6 +238,7 @@ void RunKeeper::launcher_or_tool_exited(const ProcessKey& key) {
         last_acted_[tool.mapped()] = std::chrono::steady_clock::now();
         end_if_left(tool.mapped());
     }
+    piped_tools_.erase(key);
     subshells_.erase(key);
     auto known = launchers_.find(key);
     if (known == launchers_.end()) return;

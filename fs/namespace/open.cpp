@@ -288,6 +288,12 @@ Result<OpenReply> Filesystem::open(Request& request, NodeId node, int flags) {
         if (moved && std::exchange(told_stale_, request.tid) != request.tid)
             return fail(ESTALE, "the head has moved: look again");
     }
+    if (const auto* of = std::get_if<OfView>(&*resolved)) {
+        const bool superseded =
+            of->view->kind == ViewKind::launcher && of->node->links == 0 && !of->node->changed;
+        if (superseded && std::exchange(told_stale_, request.tid) != request.tid)
+            return fail(ESTALE, "a merge has put another file there: look again");
+    }
     if (const auto* what = std::get_if<const Synthetic*>(&*resolved)) {
         if ((*what)->place != Place::version_document || (*what)->name != metadata_name) {
             if ((*what)->place == Place::view_document && (*what)->name == type_name &&

@@ -251,6 +251,7 @@ void RunKeeper::settle(Request& request, const ArtifactId& artifact, Settled unt
         wait.may_interrupt = true;
         throw wait;
     }
+    seal_beside_held(request, artifact);
     request.steps_done |= 1U << step_settled;
 }
 
@@ -273,6 +274,10 @@ void RunKeeper::settle(Request& request, const View& view) {
     bool over = owner != nullptr && (owner->exited || exited_.contains(id));
     const auto* still = mount_.session.view(serial);
     bool unsealed = still != nullptr && still->draft && still->run == id;
+    bool works_there =
+        own != nullptr && still != nullptr && still->changed_by.contains(own->record.id);
+    bool held = unsealed && view.kind == ViewKind::launcher && !works_there;
+    if (held && (!over || lingering_.contains(id))) seal_beside_held(request, *still);
     if (over && unsealed && !lingering_.contains(id)) {
         Suspend wait{[this, id](Suspend::Resume resume) {
             waiters_.push_back({id, Settled::sealed, std::move(resume)});

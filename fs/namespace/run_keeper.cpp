@@ -172,6 +172,7 @@ RunId RunKeeper::run_of(Request& request, const Caller& caller) {
         note_survivor(caller, *again);
         return *again;
     }
+    follow_heads(request, key);
     LiveRun run;
     run.root = key;
     run.interactive = caller.inferred.interactive;

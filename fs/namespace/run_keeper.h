@@ -90,7 +90,8 @@ public:
     const View* latest(Request& request, const ArtifactState& artifact);
     // The caller is a program that follows no link on its way through what it makes.
     bool makes_paths(Request& request);
-    // A launcher's view that nobody has written to or reads through shows the head.
+    // A launcher's view that nobody has written to or reads through shows the head; what is held
+    // open in it does not keep it back.
     void follow_head(const Request& request, const View& view);
     // The run's view of an artifact, pinned at its first look.
     const View& view(const Request& request, const RunId& run, const ArtifactState& artifact);
@@ -213,6 +214,7 @@ private:
     void nested_ended(const RunId& run, const std::function<void()>& then);
     // What the run has used so far stays with the segment it was used in; `next` is the new one.
     void close_segment(const RunId& run, std::uint32_t next);
+    void close_segments_of_others(const SealOrder& order);
     // A run is live in this project from here.
     void start(std::uint64_t unique, LiveRun run);
     // A clean view of a live run moves on to another base.
@@ -269,6 +271,23 @@ private:
     Result<> begin_as_policy_says(const Request& request, const View& view);
     bool may_write(const Who& who, const View& view) const;
     void own(const Request& request, const View& view, const RunId& run);
+    void changed_by(const Request& request, const View& view, const RunId& run);
+    // ---- files that stay open for writing (held_files.cpp)
+    using Held = std::optional<std::set<NodeNumber>>;
+    std::set<NodeNumber> held_in(const View& view) const;
+    bool only_holds(const Handle& handle, const View& view) const;
+    bool is_held_only(const View& view) const;
+    const LiveRun* seals_beside_held(const View& view) const;
+    // Waits until what is not held in launchers' drafts of the artifact is sealed.
+    void seal_beside_held(Request& request, const ArtifactId& artifact);
+    void seal_beside_held(Request& request, const View& view);
+    // The view on another base, where what is held goes on; `sealed` have their edge already.
+    RebasedView with_held(const View& view, ViewBase base, Overlay overlay,
+                          const std::set<RunId>& sealed) const;
+    bool may_follow(const View& view) const;
+    bool agrees_with(const View& view, const Base& head, const Snapshot& snapshot);
+    std::vector<OverlayNode> open_in(const View& view) const;
+    void follow_heads(const Request& request, const ProcessKey& launcher);
     // What a launcher opened before it became the root of `run`.
     void adopt_views(const Request& request, const RunId& run);
     std::vector<std::uint32_t> launcher_drafts_of(const RunId& run) const;
@@ -340,19 +359,19 @@ private:
     void abandon_draft(const View& view, const std::string& why);
     void abandon_drafts(const RunId& run, const std::string& why);
     void seal_segment(const RunId& run, std::vector<std::uint32_t> views, bool by_policy,
-                      Sealed done);
+                      Sealed done, const Held& held = {});
     void reopen_drafts(const SealOrder& order);
     void sweep();
     void swept(const std::vector<RunId>& dropped, const std::vector<VersionRecord>& deleted);
     void drop_run(const RunId& run);
     void wake(const RunId& run, int error);
     void wake_if_frozen(const RunId& run);
-    FrozenDraft freeze(const View& view, bool over) const;
+    FrozenDraft freeze(const View& view, bool over, const Held& held = {}) const;
     DraftRecord draft_record(const View& view, DraftState state, const std::string& why) const;
-    SealOrder order_for(const LiveRun& run, const std::vector<std::uint32_t>& views,
-                        bool over) const;
+    SealOrder order_for(const LiveRun& run, const std::vector<std::uint32_t>& views, bool over,
+                        const Held& held = {}) const;
     void show_sealed(const std::vector<SealedDraft>& drafts, const std::vector<FrozenDraft>& frozen,
-                     bool over);
+                     bool over, const RunId& run = {});
 
     Mount& mount_;
     SharedRuns& shared_;
@@ -380,6 +399,8 @@ private:
     std::map<ProcessKey, KnownLauncher> launchers_;
     std::set<ProcessKey> subshells_;  // forks of launchers that started something
     std::map<ProcessKey, RunId> tools_;
+    std::map<std::uint32_t, std::pair<std::uint32_t, Base>> stays_behind_;  // views, and which head
+    std::set<ProcessKey> piped_tools_;  // those that read a pipe
     std::map<RunId, std::chrono::steady_clock::time_point> last_acted_;
     std::set<std::uint32_t> launcher_views_;
     std::size_t past_views_looked_at_ = 0;  // how many views there were then

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "drafts/directories.h"
 #include "drafts/kept.h"
 #include "drafts/revert.h"
 #include "namespace/run_keeper.h"
@@ -14,28 +15,44 @@ constexpr unsigned release_step_ms = 20;
 constexpr unsigned step_sealed_aside = 13;
 }  // namespace
 
-FrozenDraft RunKeeper::freeze(const View& view, bool over) const {
+FrozenDraft RunKeeper::freeze(const View& view, bool over, const Held& held) const {
     const auto& base = *mount_.session.view_base(view.base_serial);
     FrozenDraft draft;
     draft.id = *view.draft;
     draft.artifact = view.artifact;
     draft.base = base.base;
     draft.base_snapshot = base.snapshot;
-    draft.overlay = std::make_shared<const Overlay>(view.overlay);
+    draft.overlay =
+        std::make_shared<const Overlay>(held ? without(view.overlay, *held) : view.overlay);
+    draft.held = held;
     draft.begins_empty = view.begins_empty;
     draft.created = view.draft_since;
-    draft.merges = over && view.artifact.has_value();
+    draft.merges = (over || held) && view.artifact.has_value();
     draft.others = view.others;
+    draft.of_launcher = view.kind == ViewKind::launcher;
     return draft;
 }
 
 SealOrder RunKeeper::order_for(const LiveRun& run, const std::vector<std::uint32_t>& views,
-                               bool over) const {
+                               bool over, const Held& held) const {
     SealOrder order;
     order.run = record_of(run);
     order.segment = run.record.segments;
     for (const auto& [version, use] : run.uses) order.uses.push_back(use);
-    for (auto serial : views) order.drafts.push_back(freeze(*mount_.session.view(serial), over));
+    for (auto serial : views) {
+        const auto& view = *mount_.session.view(serial);
+        order.drafts.push_back(freeze(view, over, held));
+        if (view.changed_by.empty()) continue;
+        auto& draft = order.drafts.back();
+        draft.owner_logs = view.changed_by.contains(run.record.id);
+        if (view.run != run.record.id)
+            if (const auto* owner = mount_.session.run(view.run))
+                draft.others[view.run] = owner->record.segments;
+        if (held || !draft.owner_logs)
+            std::erase_if(draft.others, [&](const auto& other) {
+                return other.first == run.record.id || !view.changed_by.contains(other.first);
+            });
+    }
     auto note_used = [&](const RunId& id) {
         auto& used = order.used[id];
         used = shared_.uses_of(id);
@@ -81,6 +98,7 @@ void RunKeeper::abandon_drafts(const RunId& run, const std::string& why) {
 
 void RunKeeper::seal_and_close(const RunId& run) {
     const auto& live = *mount_.session.run(run);
+    lingering_.erase(run);  // what is to be waited for now is our own work
     PendingSeal seal;
     for (const auto& [artifact, serial] : live.views) {
         const auto* view = mount_.session.view(serial);
@@ -94,12 +112,23 @@ void RunKeeper::seal_and_close(const RunId& run) {
     close_segment(run, shared_.segment_of(run));
     shared_.ends_segment(run);
     seal.order = order_for(live, seal.views, true);
+    close_segments_of_others(seal.order);
     seal.order.by_policy = true;
     seal.over = true;
     for (auto serial : seal.views)
         mount_.session.apply(0, MarkedView{serial, DraftStage::frozen, false, ""});
     mount_.session.apply(0, MarkedRun{run, true, true});
     begin_seal(std::move(seal), nullptr);
+}
+
+// What they read of the version that comes of it, they read after they had logged it.
+void RunKeeper::close_segments_of_others(const SealOrder& order) {
+    for (const auto& draft : order.drafts)
+        for (const auto& [other, segment] : draft.others) {
+            const auto* live = mount_.session.run(other);
+            bool goes_on = live != nullptr && !live->exited && live->record.segments == segment;
+            if (goes_on) close_segment(other, shared_.next_segment(other));
+        }
 }
 
 void RunKeeper::begin_seal(PendingSeal pending, Sealed done) {
@@ -152,7 +181,7 @@ std::vector<std::uint64_t> staging_to_drop(const Overlay& frozen, const SealedDr
 }  // namespace
 
 void RunKeeper::show_sealed(const std::vector<SealedDraft>& drafts,
-                            const std::vector<FrozenDraft>& frozen, bool over) {
+                            const std::vector<FrozenDraft>& frozen, bool over, const RunId& run) {
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         const auto& draft = drafts[i];
         if (draft.artifact_record) mount_.loader.put(*draft.artifact_record);
@@ -169,9 +198,13 @@ void RunKeeper::show_sealed(const std::vector<SealedDraft>& drafts,
         if (shown == nullptr) continue;
         ViewBase base{
             mount_.session.next_serial(), shown->serial, draft.base, draft.snapshot, {}, {}};
-        mount_.session.apply(
-            0, RebasedView{std::move(base), rebase(shown->overlay, *frozen[i].overlay, draft, over),
-                           !over});
+        Overlay after = rebase(shown->overlay, *frozen[i].overlay, draft, over);
+        RebasedView next{std::move(base), std::move(after), !over, false, {}, {}, {}};
+        std::set<RunId> sealed{run};
+        for (const auto& [other, segment] : frozen[i].others) sealed.insert(other);
+        if (frozen[i].held)
+            next = with_held(*shown, std::move(next.base), std::move(next.overlay), sealed);
+        mount_.session.apply(0, std::move(next));
         // What was written since the freezing is a draft of its own.
         if (!over && !shown->overlay.rows().empty()) {
             mount_.session.apply(0, StartedDraft{shown->serial, DraftId::make(), now()});
@@ -182,11 +215,12 @@ void RunKeeper::show_sealed(const std::vector<SealedDraft>& drafts,
 
 namespace {
 // From here the staged bytes belong to the frozen draft; writing copies them first.
-ChangedDraft staged_bytes_frozen(const View& view, const std::vector<std::string>& never_keep) {
+ChangedDraft staged_bytes_frozen(const View& view, const std::vector<std::string>& never_keep,
+                                 const std::optional<std::set<NodeNumber>>& held) {
     ChangedDraft freezing{view.serial, {}, {}, {}};
     for (NodeNumber number : kept_nodes(view.overlay, never_keep)) {
         const auto& node = *view.overlay.node(number);
-        if (node.staging == 0) continue;
+        if (node.staging == 0 || (held && held->contains(number))) continue;
         freezing.change.nodes.push_back(node);
         freezing.change.nodes.back().frozen = true;
     }
@@ -195,16 +229,17 @@ ChangedDraft staged_bytes_frozen(const View& view, const std::vector<std::string
 }  // namespace
 
 void RunKeeper::seal_segment(const RunId& run, std::vector<std::uint32_t> views, bool by_policy,
-                             Sealed done) {
+                             Sealed done, const Held& held) {
     const auto* live = mount_.session.run(run);
     for (auto serial : views) {
         mount_.session.apply(
-            0, staged_bytes_frozen(*mount_.session.view(serial), mount_.config.never_keep));
+            0, staged_bytes_frozen(*mount_.session.view(serial), mount_.config.never_keep, held));
         mount_.session.apply(0, MarkedView{serial, DraftStage::frozen, true, ""});
     }
     close_segment(run, shared_.segment_of(run));
     PendingSeal seal;
-    seal.order = order_for(*live, views, false);
+    seal.order = order_for(*live, views, false, held);
+    close_segments_of_others(seal.order);
     seal.order.by_policy = by_policy;
     seal.order.run.segments = shared_.next_segment(run);
     seal.views = std::move(views);
@@ -215,10 +250,11 @@ void RunKeeper::seal_segment(const RunId& run, std::vector<std::uint32_t> views,
 void RunKeeper::segment_sealed(const SealOrder& order, Result<std::vector<SealedDraft>> sealed,
                                const Sealed& done) {
     if (sealed)
-        show_sealed(*sealed, order.drafts, false);
+        show_sealed(*sealed, order.drafts, false, order.run.id);
     else
         reopen_drafts(order);
     if (done) done(std::move(sealed));
+    wake(order.run.id, 0);
     try_to_end(order.run.id);
 }
 

@@ -210,9 +210,12 @@ void Session::on(RebasedView& record) {
             std::erase_if(owner->second.views,
                           [&](const auto& entry) { return entry.second == view.serial; });
         view.writable = true;
-        view.run = {};
-        view.others.clear();
+        view.run = record.run;
+        view.others = std::move(record.others);
+        view.changed_by = std::move(record.changed_by);
         view.directories = has_new_directories(view.overlay);
+        if (auto owner = runs_.find(view.run); owner != runs_.end())
+            owner->second.views.emplace(*view.artifact, view.serial);
     }
     view_bases_[record.base.serial] = std::move(record.base);
 }
@@ -368,6 +371,8 @@ void Session::on(ClosedHandle& record) {
         if (counts.passthrough == 0) backed_nodes_.erase(handle.node);
         if (counts.cached + counts.passthrough + counts.writers == 0) open_counts_.erase(counted);
     }
+    if (const auto* view = view_of(handle.node); view != nullptr && !handle.writers.empty())
+        views_.at(view->serial).changed_by.insert(handle.writers.begin(), handle.writers.end());
     handles_.erase(found);
     texts_.erase(record.fh);
 }
@@ -432,6 +437,13 @@ void Session::on(SharedView& record) {
     auto run = runs_.find(record.run);
     if (run == runs_.end()) return;
     views_.at(record.view).others[record.run] = run->second.record.segments;
+}
+
+void Session::on(ChangedIn& record) { views_.at(record.view).changed_by.insert(record.run); }
+
+void Session::on(WroteThrough& record) {
+    if (auto handle = handles_.find(record.fh); handle != handles_.end())
+        handle->second.writers.insert(record.run);
 }
 
 void Session::on(ReadThrough& record) {

@@ -128,6 +128,8 @@ private:
     void on(Promoted& record);
     void on(OwnedView& record);
     void on(SharedView& record);
+    void on(ChangedIn& record);
+    void on(WroteThrough& record);
     void on(ReadThrough& record);
     void on(ActedFor& record);
     void on(ToolExited& record);

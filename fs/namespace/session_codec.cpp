@@ -121,7 +121,7 @@ template <class Archive>
 void fields(Archive& archive, FrozenDraft& draft) {
     archive(draft.id, draft.artifact, draft.base, draft.base_snapshot, draft.promised,
             draft.begins_empty, draft.merges, draft.created, draft.head, draft.frozen_as,
-            draft.others);
+            draft.others, draft.owner_logs, draft.of_launcher, draft.held);
 }
 template <class Archive>
 void fields(Archive& archive, SealOrder& order) {
@@ -155,14 +155,14 @@ void fields(Archive& archive, ViewBase& base) {
 template <class Archive>
 void fields(Archive& archive, View& view) {
     archive(view.serial, view.base_serial, view.first_serial, view.kind, view.name, view.artifact,
-            view.run, view.launcher, view.others, view.readers, view.directories, view.overlay,
-            view.draft, view.draft_since, view.changed, view.writable, view.begins_empty,
-            view.on_frozen, view.stage, view.abandoned);
+            view.run, view.launcher, view.others, view.changed_by, view.readers, view.directories,
+            view.overlay, view.draft, view.draft_since, view.changed, view.writable,
+            view.begins_empty, view.on_frozen, view.stage, view.abandoned);
 }
 template <class Archive>
 void fields(Archive& archive, Handle& handle) {
     archive(handle.fh, handle.node, handle.read, handle.write, handle.path, handle.run, handle.pid,
-            handle.launcher, handle.used, handle.unique, handle.mapped);
+            handle.launcher, handle.used, handle.writers, handle.unique, handle.mapped);
 }
 template <class Archive>
 void fields(Archive& archive, LiveRun& run) {
@@ -239,7 +239,8 @@ void fields(Archive& archive, OpenedView& record) {
 }
 template <class Archive>
 void fields(Archive& archive, RebasedView& record) {
-    archive(record.base, record.overlay, record.writable, record.repinned);
+    archive(record.base, record.overlay, record.writable, record.repinned, record.run,
+            record.others, record.changed_by);
 }
 template <class Archive>
 void fields(Archive& archive, ClosedView& record) {
@@ -324,6 +325,14 @@ void fields(Archive& archive, LeftMapped& record) {
 template <class Archive>
 void fields(Archive& archive, ClaimedHandle& record) {
     archive(record.fh, record.run, record.used);
+}
+template <class Archive>
+void fields(Archive& archive, ChangedIn& record) {
+    archive(record.view, record.run);
+}
+template <class Archive>
+void fields(Archive& archive, WroteThrough& record) {
+    archive(record.fh, record.run);
 }
 template <class Archive>
 void fields(Archive& archive, CheckpointedRun& record) {

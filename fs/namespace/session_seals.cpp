@@ -2,6 +2,7 @@
 // worker of the kernel's and the processes' side.
 #include <algorithm>
 
+#include "drafts/directories.h"
 #include "drafts/promote.h"
 #include "namespace/session.h"
 
@@ -44,8 +45,11 @@ void Session::on(StartedSeal& record) {
     auto& seal = record.seal;
     next_seal_ = std::max(next_seal_, seal.number + 1);
     for (std::size_t i = 0; i < seal.order.drafts.size(); ++i) {
-        auto& overlay = seal.order.drafts[i].overlay;
-        if (!overlay) overlay = std::make_shared<const Overlay>(views_.at(seal.views[i]).overlay);
+        auto& draft = seal.order.drafts[i];
+        if (draft.overlay) continue;
+        const auto& overlay = views_.at(seal.views[i]).overlay;
+        draft.overlay =
+            std::make_shared<const Overlay>(draft.held ? without(overlay, *draft.held) : overlay);
     }
     pending_seals_.insert_or_assign(seal.number, std::move(seal));
 }

@@ -92,7 +92,8 @@ struct View {
     RunId run;            // owner of what is written here; of a launcher's view perhaps nobody yet
     ProcessKey launcher;  // whose view it is
     std::map<RunId, std::uint32_t> others;  // besides the owner, who wrote, in which segment
-    std::set<RunId> readers;                // live runs that opened something through it
+    std::set<RunId> changed_by;  // of these, who changed more than files that launchers hold open
+    std::set<RunId> readers;     // live runs that opened something through it
     // Of a launcher's view without a draft: it has directories that no run has claimed.
     bool directories = false;
     Overlay overlay{Snapshot{}};
@@ -119,6 +120,7 @@ struct Handle {
     // The opener, if that is a launcher: who reads and writes is asked for each time.
     ProcessKey launcher;
     bool used = false;         // somebody has read or written
+    std::set<RunId> writers;   // who wrote through it, if a launcher opened it
     std::uint64_t unique = 0;  // of the request that opened it
     // It is closed, but a mapping of it may be left, which writes without our being told: for who
     // waits for writers it is open until that is known not to be so.
@@ -201,6 +203,10 @@ struct RebasedView {
     Overlay overlay{Snapshot{}};
     bool writable = true;
     bool repinned = false;  // what is read through it from now on is a use of this base
+    // Of a launcher's view with files that are still open for writing: whose they are.
+    RunId run;
+    std::map<RunId, std::uint32_t> others;
+    std::set<RunId> changed_by;
 };
 struct ClosedView {
     std::uint32_t view = 0;
@@ -234,6 +240,16 @@ struct OwnedView {
 // Somebody else than the owner wrote there.
 struct SharedView {
     std::uint32_t view = 0;
+    RunId run;
+};
+// A run has changed something there, and not through what a launcher holds open.
+struct ChangedIn {
+    std::uint32_t view = 0;
+    RunId run;
+};
+// A run has written through a handle that a launcher opened.
+struct WroteThrough {
+    std::uint64_t fh = 0;
     RunId run;
 };
 struct ReadThrough {
@@ -358,6 +374,6 @@ using Record =
                  OwnedView, SharedView, ReadThrough, ActedFor, ToolExited, Peeked, ClaimedHandle,
                  FrozeFiles, Promoted, StartedSeal, EndedSeal, Owes, Paid, KeptText,
                  RegisteredBacking, DroppedBacking, BackedNode, MetLauncher, LeftLauncher,
-                 KnewExplicit, Intended, LeftMapped>;
+                 KnewExplicit, Intended, LeftMapped, ChangedIn, WroteThrough>;
 
 }  // namespace artfs

@@ -17,6 +17,11 @@ void Filesystem::note_use(Request& request, const RunId& run, const Resolved& re
     // A stranger, or who reads through a launcher's view, uses what is shown there now. After a
     // seal in mid-run, what the run itself did not write is still of the version it was pinned to.
     bool own = of->view->run == run;
+    // What was opened before a launcher's view moved on.
+    if (of->view->kind == ViewKind::launcher && of->base->serial != of->view->base_serial) {
+        if (of->base->base.version) note(*of->base->base.version, of->rank);
+        return;
+    }
     const auto* first =
         mount_.session.view_base(own ? of->view->first_serial : of->view->base_serial);
     if (!first->base.version) return;
@@ -117,7 +122,9 @@ Result<> Filesystem::through(Request& request, const Handle& handle, bool write)
     } else {
         auto resolved = resolve(handle.node);
         if (!resolved) return tl::unexpected(resolved.error());
-        note_use(request, *who.run, *resolved);
+        const auto* own = std::get_if<OfView>(&*resolved);
+        bool made_here = write && own != nullptr && own->node->changed && !own->node->origin;
+        if (!made_here) note_use(request, *who.run, *resolved);
         if (const auto* view = mount_.session.view_of(handle.node))
             runs_.read_through(request, *who.run, *view);
     }

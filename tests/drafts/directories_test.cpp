@@ -26,6 +26,18 @@ NodeNumber make(Overlay& overlay, NodeNumber parent, const std::string& name) {
     return node.number;
 }
 
+NodeNumber make_file(Overlay& overlay, NodeNumber parent, const std::string& name) {
+    OverlayNode node;
+    node.number = overlay.next_number();
+    node.staging = node.number;
+    node.changed = true;
+    DraftChange change;
+    change.nodes.push_back(node);
+    change.names.push_back({parent, name, OverlayName{node.number, overlay.next_serial()}});
+    overlay.apply(change);
+    return node.number;
+}
+
 }  // namespace
 
 TEST_CASE("New directories are found, those above first, and made elsewhere") {
@@ -55,6 +67,31 @@ TEST_CASE("A followed base takes no number a second time") {
     Overlay from(nothing());
     make(from, root_number, "out");
     Overlay after = follow(nodes, from, nothing(), std::nullopt);
-    CHECK(after.names(root_number).empty());
+    CHECK(after.names(root_number).size() == 1);
     CHECK(after.next_number() > from.next_number());
+}
+
+TEST_CASE("What is drafted goes on upon another base, in the directories that it is in") {
+    NoNodes nodes;
+    Overlay from(nothing());
+    auto deep = make(from, make(from, root_number, "out"), "deep");
+    auto file = make_file(from, deep, "x");
+    Overlay after = follow(nodes, from, nothing(), std::nullopt);
+    CHECK(path_of(after, file) == "out/deep/x");
+    CHECK(after.node(file)->staging == from.node(file)->staging);
+    CHECK(after.has_changes());
+    CHECK_FALSE(conflicts(nodes, from, nothing(), nothing(), {}));
+}
+
+TEST_CASE("An overlay without some files is as if they had not been touched") {
+    Overlay from(nothing());
+    auto held = make_file(from, root_number, "log");
+    Overlay rest = without(from, {held});
+    CHECK_FALSE(rest.has_changes());
+    CHECK(rest.names(root_number).empty());
+    CHECK(from.has_changes());
+    auto other = make_file(from, root_number, "x");
+    rest = without(from, {held});
+    CHECK(rest.has_changes());
+    CHECK(path_of(rest, other) == "x");
 }

@@ -194,6 +194,32 @@ TEST_CASE("merging trees is merging maps of paths") {
     CHECK(refused_some > 500);
 }
 
+TEST_CASE("where removals merge, each path is what the side that changed it left") {
+    unsigned with_removals = 0;
+    for (unsigned seed = 1; seed <= 4000; ++seed) {
+        INFO("seed " << seed);
+        Random random(seed);
+        Model base;
+        for (unsigned left = random.below(7); left > 0; --left) put(random, base);
+        Model head = changed(random, base);
+        Model draft = changed(random, base);
+        MemoryNodes nodes;
+        Snapshot trees[] = {snapshot_of(nodes, base), snapshot_of(nodes, head),
+                            snapshot_of(nodes, draft)};
+        auto merged =
+            merge_trees(nodes, trees[0], trees[1], trees[2], nodes.sink(), Removals::merged);
+        if (!merged) continue;
+        Model wanted = head;
+        for (const auto& [path, item] : base)
+            if (!draft.contains(path)) wanted.erase(path);
+        for (const auto& [path, item] : draft)
+            if (!base.contains(path) || !(base.at(path) == item)) wanted[path] = item;
+        REQUIRE(merged->root == snapshot_of(nodes, wanted).root);
+        if (!merge_trees(nodes, trees[0], trees[1], trees[2], nodes.sink())) ++with_removals;
+    }
+    CHECK(with_removals > 200);
+}
+
 TEST_CASE("what stands beside the root merges like a file") {
     MemoryNodes nodes;
     Snapshot base = snapshot_of(nodes, {{"x", {}}});
