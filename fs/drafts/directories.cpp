@@ -129,6 +129,7 @@ private:
             if (made) {
                 make(directory);
                 make(value.node);
+                change_attributes(*node);
             } else if (is_changed_file(node)) {
                 change_.nodes.push_back(*node);
                 put(directory, name, value.node);
@@ -137,6 +138,16 @@ private:
                 change_.names.push_back({directory, name, OverlayName{}});
             }
         }
+    }
+
+    // Of one that both have.
+    void change_attributes(const OverlayNode& directory) {
+        const auto* there = onto_.node(directory.number);
+        if (there == nullptr) return;
+        OverlayNode both = *there;
+        both.attributes = directory.attributes;
+        both.changed = true;
+        change_.nodes.push_back(std::move(both));
     }
 
     // A directory that the other base lacks.

@@ -70,18 +70,17 @@ bool RunKeeper::is_held_only(const View& view) const {
                         [&](const auto& other) { return may_change(other.first); });
 }
 
-// For whom the rest is sealed: one of those who changed it, and whose policy wants it sealed.
+// For whom the rest is sealed: the owner, or another of those who changed it. What a failed run has
+// changed is not sealed.
 const LiveRun* RunKeeper::seals_beside_held(const View& view) const {
-    auto fit = [&](const RunId& id) -> const LiveRun* {
+    const LiveRun* found = nullptr;
+    for (const auto& id : view.changed_by) {
         const auto* run = mount_.session.run(id);
-        bool is = run != nullptr && !run->closing && view.changed_by.contains(id) &&
-                  (!run->exited || seals_at_end(*run, view));
-        return is ? run : nullptr;
-    };
-    if (const auto* owner = fit(view.run)) return owner;
-    for (const auto& [other, segment] : view.others)
-        if (const auto* run = fit(other)) return run;
-    return nullptr;
+        if (run == nullptr || run->closing) continue;
+        if (run->exited && !seals_at_end(*run, view)) return nullptr;
+        if (found == nullptr || id == view.run) found = run;
+    }
+    return found;
 }
 
 void RunKeeper::seal_beside_held(Request& request, const ArtifactId& artifact) {
@@ -172,7 +171,8 @@ std::vector<OverlayNode> RunKeeper::open_in(const View& view) const {
         if (!is_in(mount_.session, handle.node, view)) continue;
         const auto number = number_of(mount_.session, handle.node);
         const auto* node = view.overlay.node(number);
-        if (node == nullptr || node->kind == Kind::directory || node->changed) continue;
+        if (node == nullptr || node->kind == Kind::directory) continue;
+        if (node->changed && node->links > 0) continue;
         OverlayNode kept = *node;
         auto path = artfs::path_of(view.overlay, number);
         auto there = path && base.base.version

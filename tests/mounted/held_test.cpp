@@ -88,3 +88,24 @@ TEST_CASE("A run that a script's shell becomes begins on what the shell saw last
               "find o/latest/ -type f -exec chmod 640 {} +'; stat -c %a o/latest/x o/latest/y") ==
           "640\n640\n");
 }
+
+TEST_CASE("A file without a name stays readable when the shell's view moves on", "[held]") {
+    TestMount mount;
+    mount.ok("mkdir in o && actor write in/latest/x 'b\na\n'");
+    CHECK(mount.ok("bash -c 'exec 3<>o/latest/t; rm o/latest/t; echo kept >&3; "
+                   "sort in/latest/x -o o/latest/y; echo z >o/latest/z; cat /proc/$$/fd/3 "
+                   "o/latest/y'") == "kept\na\nb\n");
+    CHECK(mount.ok("ls o/latest/") == "y\nz\n");
+}
+
+TEST_CASE("What a failed program wrote beside an open log is not sealed", "[held]") {
+    TestMount mount;
+    mount.ok("mkdir in o && actor write in/latest/x 'b\na\n'");
+    std::ofstream(mount.directory() / "train.py")
+        << "print('begun', flush=True)\nopen('o/latest/model', 'w').write('1')\nraise "
+           "SystemExit(1)\n";
+    mount.ok(
+        "bash -c 'exec >o/latest/log; python3 ../train.py; sort in/latest/x -o o/latest/y; :'");
+    CHECK(mount.ok("ls o/latest/ | grep -v log") == "y\n");
+    CHECK(mount.json("status").at("drafts").size() == 1);
+}
