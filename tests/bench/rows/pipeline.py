@@ -10,7 +10,7 @@ PAIR = re.compile(r"([\d.]+) s on the mount, ([\d.]+) s beside it")
 def measure(bench):
     if not (bench.programs / "mnist").exists():
         raise BenchFailed(f"the example's stages are not in {bench.programs}: build all of it")
-    command = [ROOT / "tests/bench/pipeline", "--pairs", bench.sized(7, 3), "--build",
+    command = [ROOT / "tests/bench/pipeline", "--pairs", 7, "--build",
                bench.programs.parent]
     printed = ran(command + (["--quick"] if bench.quick else []))
     pairs = [(float(mount), float(plain)) for mount, plain in PAIR.findall(printed)]
