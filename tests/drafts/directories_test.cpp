@@ -13,11 +13,8 @@ struct NoNodes : NodeSource {
 
 Snapshot nothing() { return Snapshot{.root = empty_dir(), .metadata = {}, .description = {}}; }
 
-NodeNumber make(Overlay& overlay, NodeNumber parent, const std::string& name) {
-    OverlayNode node;
+NodeNumber add(Overlay& overlay, NodeNumber parent, const std::string& name, OverlayNode node) {
     node.number = overlay.next_number();
-    node.kind = Kind::directory;
-    node.parent = parent;
     node.changed = true;
     DraftChange change;
     change.nodes.push_back(node);
@@ -26,16 +23,17 @@ NodeNumber make(Overlay& overlay, NodeNumber parent, const std::string& name) {
     return node.number;
 }
 
+NodeNumber make(Overlay& overlay, NodeNumber parent, const std::string& name) {
+    OverlayNode directory;
+    directory.kind = Kind::directory;
+    directory.parent = parent;
+    return add(overlay, parent, name, directory);
+}
+
 NodeNumber make_file(Overlay& overlay, NodeNumber parent, const std::string& name) {
-    OverlayNode node;
-    node.number = overlay.next_number();
-    node.staging = node.number;
-    node.changed = true;
-    DraftChange change;
-    change.nodes.push_back(node);
-    change.names.push_back({parent, name, OverlayName{node.number, overlay.next_serial()}});
-    overlay.apply(change);
-    return node.number;
+    OverlayNode file;
+    file.staging = 7;
+    return add(overlay, parent, name, file);
 }
 
 }  // namespace

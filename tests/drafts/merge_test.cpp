@@ -162,6 +162,21 @@ Model changed(Random& random, Model model) {
     return model;
 }
 
+// A base, what two made of it, and the trees of the three.
+struct Sides {
+    explicit Sides(unsigned seed) {
+        Random random(seed);
+        for (unsigned left = random.below(7); left > 0; --left) put(random, base);
+        head = changed(random, base);
+        draft = changed(random, base);
+        for (const auto* model : {&base, &head, &draft})
+            trees.push_back(snapshot_of(nodes, *model));
+    }
+    Model base, head, draft;
+    MemoryNodes nodes;
+    std::vector<Snapshot> trees;
+};
+
 }  // namespace
 
 TEST_CASE("merging trees is merging maps of paths") {
@@ -169,14 +184,8 @@ TEST_CASE("merging trees is merging maps of paths") {
     unsigned refused_some = 0;
     for (unsigned seed = 1; seed <= 4000; ++seed) {
         INFO("seed " << seed);
-        Random random(seed);
-        Model base;
-        for (unsigned left = random.below(7); left > 0; --left) put(random, base);
-        Model head = changed(random, base);
-        Model draft = changed(random, base);
-        MemoryNodes nodes;
-        Snapshot trees[] = {snapshot_of(nodes, base), snapshot_of(nodes, head),
-                            snapshot_of(nodes, draft)};
+        Sides sides(seed);
+        auto& [base, head, draft, nodes, trees] = sides;
         auto wanted = merge_models(base, head, draft);
         auto merged = merge_trees(nodes, trees[0], trees[1], trees[2], nodes.sink());
         REQUIRE(merged.has_value() == wanted.has_value());
@@ -198,14 +207,8 @@ TEST_CASE("where removals merge, each path is what the side that changed it left
     unsigned with_removals = 0;
     for (unsigned seed = 1; seed <= 4000; ++seed) {
         INFO("seed " << seed);
-        Random random(seed);
-        Model base;
-        for (unsigned left = random.below(7); left > 0; --left) put(random, base);
-        Model head = changed(random, base);
-        Model draft = changed(random, base);
-        MemoryNodes nodes;
-        Snapshot trees[] = {snapshot_of(nodes, base), snapshot_of(nodes, head),
-                            snapshot_of(nodes, draft)};
+        Sides sides(seed);
+        auto& [base, head, draft, nodes, trees] = sides;
         auto merged =
             merge_trees(nodes, trees[0], trees[1], trees[2], nodes.sink(), Removals::merged);
         if (!merged) continue;
