@@ -4,8 +4,6 @@
 // Such a draft cannot be frozen as a whole. When a program asks for the artifact, all that nobody
 // has open is sealed, and what is open goes on in the view's next draft, which moves to the head
 // like a view without one. So what follows finds what was done before, as in any directory.
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "drafts/directories.h"
@@ -22,22 +20,13 @@ bool is_in(const Session& session, NodeId node, const View& view) {
     return session.view_of(node) == &view;
 }
 
-// The view's own node behind what the kernel has open; 0: a clean file.
-NodeNumber number_of(const Session& session, NodeId node) {
-    if (node.kind() == NodeKind::view) return node.number();
-    const auto* base = session.view_base(node.serial());
-    auto switched = base->switched.find(node.number());
-    return switched == base->switched.end() ? 0 : switched->second;
-}
-
 }  // namespace
 
 std::set<NodeNumber> RunKeeper::held_in(const View& view) const {
     std::set<NodeNumber> held;
     for (const auto& [fh, handle] : mount_.session.handles()) {
         if (!handle.write || !is_in(mount_.session, handle.node, view)) continue;
-        const auto number = number_of(mount_.session, handle.node);
-        if (view.overlay.node(number) != nullptr) held.insert(number);
+        if (const auto* node = mount_.session.drafted(handle.node)) held.insert(node->number);
     }
     return held;
 }
@@ -86,34 +75,25 @@ const LiveRun* RunKeeper::seals_beside_held(const View& view) const {
 void RunKeeper::seal_beside_held(Request& request, const ArtifactId& artifact) {
     const Caller* caller = caller_of(request);
     if (caller == nullptr || caller->role == Role::observer) return;
-    const auto* acting = acts_for(*caller);
-    const auto* own = acting != nullptr ? mount_.session.find_launcher_run(acting->process)
-                                        : mount_.session.find_run(root_of(*caller));
+    const auto* own = run_begun_for(*caller);
     for (auto serial : launcher_views_) {
         const auto* view = mount_.session.view(serial);
         if (view == nullptr || view->artifact != artifact || !view->draft) continue;
         if (!view->abandoned.empty()) continue;
         // Who works there, or is pinned already, asks for nothing.
         bool there =
-            own != nullptr && (acting != nullptr ? view->changed_by.contains(own->record.id)
+            own != nullptr && (own->for_launcher ? view->changed_by.contains(own->record.id)
                                                  : own->views.contains(artifact));
         if (!there) seal_beside_held(request, *view);
     }
 }
 
 void RunKeeper::seal_beside_held(Request& request, const View& view) {
-    auto wait_for = [&](const RunId& run) {
-        Suspend wait{[this, run](Suspend::Resume resume) {
-            waiters_.push_back({run, Settled::sealed, std::move(resume)});
-        }};
-        wait.may_interrupt = true;
-        throw wait;
-    };
     if (view.stage != DraftStage::open) {
         for (const auto& [number, seal] : mount_.session.pending_seals())
             if (!seal.over && seal.views == std::vector{view.serial} &&
                 seal.order.drafts.front().held)
-                wait_for(seal.order.run.id);
+                wait_for(seal.order.run.id, Settled::sealed);
         return;
     }
     // Asked for once: if it fails, what was sealed before is what there is.
@@ -126,7 +106,7 @@ void RunKeeper::seal_beside_held(Request& request, const View& view) {
     record(id, true);
     request.steps_done |= 1U << step_sealed_beside;
     seal_segment(id, {view.serial}, true, nullptr, held);
-    wait_for(id);
+    wait_for(id, Settled::sealed);
 }
 
 RebasedView RunKeeper::with_held(const View& view, ViewBase base, Overlay overlay,
@@ -169,12 +149,11 @@ std::vector<OverlayNode> RunKeeper::open_in(const View& view) const {
     const auto& base = *mount_.session.view_base(view.base_serial);
     for (const auto& [fh, handle] : mount_.session.handles()) {
         if (!is_in(mount_.session, handle.node, view)) continue;
-        const auto number = number_of(mount_.session, handle.node);
-        const auto* node = view.overlay.node(number);
+        const auto* node = mount_.session.drafted(handle.node);
         if (node == nullptr || node->kind == Kind::directory) continue;
         if (node->changed && node->links > 0) continue;
         OverlayNode kept = *node;
-        auto path = artfs::path_of(view.overlay, number);
+        auto path = artfs::path_of(view.overlay, node->number);
         auto there = path && base.base.version
                          ? find_path(mount_.loader.nodes(), base.snapshot.root, *path)
                          : std::nullopt;
@@ -221,9 +200,7 @@ void RunKeeper::follow_head(const Request& request, const View& view) {
     mount_.session.apply(request.unique, StartedDraft{view.serial, DraftId::make(), now()});
     checkpoint([this, dropped = *before](const Result<>& kept) {
         if (!kept) return;  // what is in the catalog of the draft stays until it is sealed
-        pay(owe(std::nullopt, {}, {dropped}), nullptr, [](const Result<>& done) {
-            if (!done) spdlog::error("a draft could not be dropped: {}", done.error().message);
-        });
+        drop_drafts({dropped});
     });
 }
 

@@ -46,6 +46,12 @@ const Launcher* RunKeeper::acts_for(const Caller& caller) const {
     return goes_on ? &before->second.launcher : above.acts_for();
 }
 
+const LiveRun* RunKeeper::run_begun_for(const Caller& caller) const {
+    const auto* acting = acts_for(caller);
+    return acting != nullptr ? mount_.session.find_launcher_run(acting->process)
+                             : mount_.session.find_run(root_of(caller));
+}
+
 KnownLauncher& RunKeeper::know(const Caller& caller, const Launcher& launcher) {
     auto [known, fresh] = launchers_.try_emplace(launcher.process);
     if (!fresh) return known->second;
@@ -178,7 +184,11 @@ void RunKeeper::leave_directories(const LiveRun& run) {
         mount_.session.apply(0, RebasedView{std::move(base), view.overlay, true});
     }
     if (dropped.empty()) return;
-    pay(owe(std::nullopt, {}, dropped), nullptr, [](const Result<>& done) {
+    drop_drafts(std::move(dropped));
+}
+
+void RunKeeper::drop_drafts(std::vector<DraftId> drafts) {
+    pay(owe(std::nullopt, {}, std::move(drafts)), nullptr, [](const Result<>& done) {
         if (!done) spdlog::error("a draft could not be dropped: {}", done.error().message);
     });
 }

@@ -68,18 +68,7 @@ Result<Filesystem::Resolved> Filesystem::resolve(NodeId node) {
 }
 
 Filesystem::OfView Filesystem::drafted(NodeId node) const {
-    const auto& session = mount_.session;
-    if (node.kind() == NodeKind::view) {
-        const auto* view = session.view(node.serial());
-        return {view, view == nullptr ? nullptr : view->overlay.node(node.number())};
-    }
-    const auto* base =
-        node.kind() == NodeKind::view_base ? session.view_base(node.serial()) : nullptr;
-    const auto* view = base == nullptr ? nullptr : session.view(base->view);
-    if (view == nullptr) return {};
-    auto switched = base->switched.find(node.number());
-    if (switched == base->switched.end()) return {view, nullptr};
-    return {view, view->overlay.node(switched->second)};
+    return {mount_.session.view_of(node), mount_.session.drafted(node)};
 }
 
 Result<Filesystem::OfView> Filesystem::resolve_directory(NodeId node) {

@@ -93,13 +93,7 @@ void RunKeeper::finish_status(const RunId& run, std::optional<int> wait_status,
 
 const Handle* RunKeeper::writer_in(const View& view) const {
     for (const auto& [fh, handle] : mount_.session.handles()) {
-        if (!handle.write) continue;
-        NodeId node = handle.node;
-        const auto* base = mount_.session.view_base(node.serial());
-        if (node.kind() == NodeKind::view ? node.serial() == view.serial
-                                          : node.kind() == NodeKind::view_base && base != nullptr &&
-                                                base->view == view.serial)
-            return &handle;
+        if (handle.write && mount_.session.view_of(handle.node) == &view) return &handle;
     }
     return nullptr;
 }
@@ -230,6 +224,14 @@ void RunKeeper::wake_if_frozen(const RunId& run) {
     for (auto& resume : ready) resume(0);
 }
 
+void RunKeeper::wait_for(const RunId& run, Settled until) {
+    Suspend wait{[this, run, until](Suspend::Resume resume) {
+        waiters_.push_back({run, until, std::move(resume)});
+    }};
+    wait.may_interrupt = true;
+    throw wait;
+}
+
 void RunKeeper::settle(Request& request, const ArtifactId& artifact, Settled until) {
     if (request.did(step_settled)) return;
     poll_exits();  // an exit that was not reported yet
@@ -244,12 +246,7 @@ void RunKeeper::settle(Request& request, const ArtifactId& artifact, Settled unt
         bool inner = outer != nullptr && !outer->exited;
         if (!mount_.session.view(view->second)->draft && !(inner && run.closing)) continue;
         if (until == Settled::frozen && run.closing && !inner && !seals_.freezes(id)) continue;
-        Settled awaited = inner ? Settled::sealed : until;
-        Suspend wait{[this, run_id = id, awaited](Suspend::Resume resume) {
-            waiters_.push_back({run_id, awaited, std::move(resume)});
-        }};
-        wait.may_interrupt = true;
-        throw wait;
+        wait_for(id, inner ? Settled::sealed : until);
     }
     seal_beside_held(request, artifact);
     request.steps_done |= 1U << step_settled;
@@ -262,9 +259,7 @@ void RunKeeper::settle(Request& request, const View& view) {
     const Caller* caller = caller_of(request);
     if (caller == nullptr || caller->role == Role::observer) return;
     poll_exits();
-    const auto* acting = acts_for(*caller);
-    const auto* own = acting != nullptr ? mount_.session.find_launcher_run(acting->process)
-                                        : mount_.session.find_run(root_of(*caller));
+    const auto* own = run_begun_for(*caller);
     const auto* owner = mount_.session.run(view.run);
     if (owner == nullptr || owner == own) return;
     const RunId id = owner->record.id;
@@ -278,13 +273,7 @@ void RunKeeper::settle(Request& request, const View& view) {
         own != nullptr && still != nullptr && still->changed_by.contains(own->record.id);
     bool held = unsealed && view.kind == ViewKind::launcher && !works_there;
     if (held && (!over || lingering_.contains(id))) seal_beside_held(request, *still);
-    if (over && unsealed && !lingering_.contains(id)) {
-        Suspend wait{[this, id](Suspend::Resume resume) {
-            waiters_.push_back({id, Settled::sealed, std::move(resume)});
-        }};
-        wait.may_interrupt = true;
-        throw wait;
-    }
+    if (over && unsealed && !lingering_.contains(id)) wait_for(id, Settled::sealed);
     request.steps_done |= 1U << step_settled;
 }
 

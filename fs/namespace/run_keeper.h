@@ -223,6 +223,8 @@ private:
     bool is_about_to_exec(const Launcher& launcher) const;
     // Whom the caller acts for, if it does: a launcher, or a file tool.
     const Launcher* acts_for(const Caller& caller) const;
+    // The run that what the caller does is part of, if that has begun.
+    const LiveRun* run_begun_for(const Caller& caller) const;
     KnownLauncher& know(const Caller& caller, const Launcher& launcher);
     RunId launcher_run(Request& request, const Caller& caller, const Launcher& launcher);
     RunId start_launcher_run(const KnownLauncher& known, std::uint64_t unique,
@@ -234,6 +236,7 @@ private:
     void end_quiet_launcher_runs();
     void ask_launchers(Request& request, const ArtifactId& artifact);
     void leave_directories(const LiveRun& run);
+    void drop_drafts(std::vector<DraftId> drafts);  // their rows in the catalog
     void record_launcher_runs();
     void launcher_or_tool_exited(const ProcessKey& key);
     // ---- observers (lenders.cpp)
@@ -364,6 +367,7 @@ private:
     void sweep();
     void swept(const std::vector<RunId>& dropped, const std::vector<VersionRecord>& deleted);
     void drop_run(const RunId& run);
+    [[noreturn]] void wait_for(const RunId& run, Settled until);
     void wake(const RunId& run, int error);
     void wake_if_frozen(const RunId& run);
     FrozenDraft freeze(const View& view, bool over, const Held& held = {}) const;

@@ -199,12 +199,14 @@ void RunKeeper::show_sealed(const std::vector<SealedDraft>& drafts,
         ViewBase base{
             mount_.session.next_serial(), shown->serial, draft.base, draft.snapshot, {}, {}};
         Overlay after = rebase(shown->overlay, *frozen[i].overlay, draft, over);
-        RebasedView next{std::move(base), std::move(after), !over, false, {}, {}, {}};
-        std::set<RunId> sealed{run};
-        for (const auto& [other, segment] : frozen[i].others) sealed.insert(other);
-        if (frozen[i].held)
-            next = with_held(*shown, std::move(next.base), std::move(next.overlay), sealed);
-        mount_.session.apply(0, std::move(next));
+        if (frozen[i].held) {
+            std::set<RunId> sealed{run};
+            for (const auto& [other, segment] : frozen[i].others) sealed.insert(other);
+            mount_.session.apply(0, with_held(*shown, std::move(base), std::move(after), sealed));
+        } else {
+            mount_.session.apply(
+                0, RebasedView{std::move(base), std::move(after), !over, false, {}, {}, {}});
+        }
         // What was written since the freezing is a draft of its own.
         if (!over && !shown->overlay.rows().empty()) {
             mount_.session.apply(0, StartedDraft{shown->serial, DraftId::make(), now()});
@@ -271,18 +273,10 @@ void RunKeeper::reopen_drafts(const SealOrder& order) {
 
 tl::unexpected<Error> RunKeeper::busy(const Handle& writer) const {
     std::string file = "a file of the run";
-    NodeId node = writer.node;
-    const View* view = nullptr;
-    NodeNumber number = node.number();
-    if (node.kind() == NodeKind::view) {
-        view = mount_.session.view(node.serial());
-    } else if (const auto* base = mount_.session.view_base(node.serial())) {
-        view = mount_.session.view(base->view);
-        if (auto switched = base->switched.find(number); switched != base->switched.end())
-            number = switched->second;
-    }
-    if (view != nullptr)
-        for (const auto& [directory, name] : view->overlay.names_of(number)) file = name;
+    if (const auto* node = mount_.session.drafted(writer.node))
+        for (const auto& [directory, name] :
+             mount_.session.view_of(writer.node)->overlay.names_of(node->number))
+            file = name;
     return fail(EBUSY, "process " + std::to_string(writer.pid) + " still has " + file +
                            (writer.mapped ? " mapped" : " open") +
                            " for writing: commit when it is closed");

@@ -74,6 +74,14 @@ const View* Session::view_of(NodeId node) const {
     return base == nullptr ? nullptr : view(base->view);
 }
 
+const OverlayNode* Session::drafted(NodeId node) const {
+    const auto* view = view_of(node);
+    if (view == nullptr) return nullptr;
+    if (node.kind() == NodeKind::view) return view->overlay.node(node.number());
+    const auto* number = look_up(view_base(node.serial())->switched, node.number());
+    return number == nullptr ? nullptr : view->overlay.node(*number);
+}
+
 const View* Session::find_view(const std::optional<ArtifactId>& artifact,
                                std::string_view name) const {
     const auto* serial = look_up(view_names_, std::pair(artifact, std::string(name)));

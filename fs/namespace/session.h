@@ -48,6 +48,8 @@ public:
     const View* view(std::uint32_t serial) const;
     const ViewBase* view_base(std::uint32_t base_serial) const;
     const View* view_of(NodeId node) const;  // that a node belongs to
+    // The view's own node that the kernel knows as `node`; null: it has none, the file is clean.
+    const OverlayNode* drafted(NodeId node) const;
     const View* find_view(const std::optional<ArtifactId>& artifact, std::string_view name) const;
     const std::map<std::uint32_t, View>& views() const { return views_; }
     const Handle* handle(std::uint64_t fh) const;
